@@ -1,0 +1,46 @@
+import type { CostName } from '@epckit/interface';
+
+/** What each cause of passing time is, in words. */
+const causeNames: Readonly<Record<CostName, string>> = {
+  COMPUTE: "the program's own work",
+  ECREATE: 'creating enclaves',
+  EADD: 'adding pages',
+  EEXTEND: 'measuring pages',
+  EINIT: 'initialising enclaves',
+  EREMOVE: 'removing pages',
+  EAUG: 'adding pages at run time',
+  EACCEPT: 'accepting changed pages',
+  EMODT: 'changing page types',
+  EMODPR: 'restricting permissions',
+  EMODPE: 'extending permissions',
+  EPA: 'making version arrays',
+  EBLOCK: 'blocking pages',
+  ETRACK: 'starting to track threads',
+  EWB: 'writing pages out',
+  ELDU: 'loading pages back',
+  EENTER: 'entering enclaves',
+  EEXIT: 'leaving enclaves',
+  AEX: 'being thrown out of enclaves',
+  ERESUME: 'entering again',
+  REFILL: 'refilling TLB and caches',
+  FAULT_KERNEL: 'handling page faults',
+  BACKING_NEW: 'first writes to backing store',
+  BACKING_OLD: 'later uses of backing store',
+  RECLAIM_SW: 'reclaim software',
+  ADD_SW: 'kernel work for added pages',
+  ADD_USER: 'loader work for added pages',
+  IPI_FIXED: 'sending IPIs',
+  IPI_CPU: 'waiting for answers to IPIs',
+  LOCK_FAST: 'taking free locks',
+  LOCK_WAIT: 'waiting for locks',
+  EVENT_WAIT: 'waiting for events',
+  WAKEUP: 'waking the daemon',
+  CONTEXT_SWITCH: 'switching context',
+  NUMA_REMOTE: 'reaching EPC of other nodes',
+  STEP: 'bookkeeping steps',
+};
+
+/** Returns what a cause is in words; the key itself if it has no words yet. */
+export function causeName(key: string): string {
+  return Object.hasOwn(causeNames, key) ? causeNames[key as CostName] : key;
+}

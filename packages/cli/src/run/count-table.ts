@@ -1,0 +1,80 @@
+import type { EnclaveReport, RunCounts, RunReport } from 'epckit';
+import { formatCount, formatRatio, formatSeconds } from './number-format.js';
+import { textTable } from './text-table.js';
+
+/** A line of the table: its title, the value for the whole run, and for one enclave. */
+interface Line {
+  readonly title: string;
+  readonly total: (total: RunReport['total'], report: RunReport) => string;
+  readonly enclave: (enclave: EnclaveReport, report: RunReport) => string;
+}
+
+/** A count that the run and each enclave have. */
+function both(title: string, count: (counts: RunCounts & { readonly vaPages: number }) => number): Line {
+  const text = (counts: RunCounts & { readonly vaPages: number }) => formatCount(count(counts));
+  return { title, total: text, enclave: text };
+}
+
+/** A count that belongs to the machine and not to an enclave. */
+function machineOnly(title: string, count: (total: RunReport['total']) => number): Line {
+  return { title, total: (total) => formatCount(count(total)), enclave: () => '' };
+}
+
+function faultRate({ faults, accesses }: RunCounts): string {
+  return formatRatio(faults * 1000, accesses, 3);
+}
+
+/** A time of each enclave; the run as a whole has none of this kind. */
+function enclaveSeconds(title: string, cycles: (enclave: EnclaveReport) => number): Line {
+  return {
+    title,
+    total: () => '',
+    enclave: (enclave, { scenario }) => formatSeconds(cycles(enclave), scenario.costs.clockGhz),
+  };
+}
+
+const lines: readonly Line[] = [
+  both('accesses', (counts) => counts.accesses),
+  both('page faults', (counts) => counts.faults),
+  both('  of these to be retried', (counts) => counts.faultRetries),
+  { title: '  per 1000 accesses', total: faultRate, enclave: faultRate },
+  both('EADD', (counts) => counts.eadd),
+  both('EEXTEND', (counts) => counts.eextend),
+  both('ELDU', (counts) => counts.eldu),
+  both('EWB', (counts) => counts.ewb),
+  both('EWB refused, not tracked yet', (counts) => counts.ewbNotTracked),
+  both('EBLOCK', (counts) => counts.eblock),
+  both('ETRACK', (counts) => counts.etrack),
+  both('EREMOVE', (counts) => counts.eremove),
+  both('AEX', (counts) => counts.aex),
+  both('ERESUME', (counts) => counts.eresume),
+  machineOnly('IPI rounds', (total) => total.ipiRounds),
+  machineOnly('CPUs interrupted by IPIs', (total) => total.ipiInterruptedCpus),
+  machineOnly('ksgxd wake-ups', (total) => total.ksgxdWakeups),
+  machineOnly('ksgxd batches', (total) => total.ksgxdBatches),
+  machineOnly('direct reclaims', (total) => total.directReclaims),
+  both('version array pages', (counts) => counts.vaPages),
+  {
+    title: 'peak EPC pages',
+    total: (total) => formatCount(total.peakEpcPages),
+    enclave: (enclave) => formatCount(enclave.peakEpcPages),
+  },
+  enclaveSeconds('seconds to build', (enclave) => enclave.buildCycles),
+  enclaveSeconds('seconds to run', (enclave) => enclave.runCycles),
+  {
+    title: 'seconds until the last has ended',
+    total: (total, { scenario }) => formatSeconds(total.elapsedCycles, scenario.costs.clockGhz),
+    enclave: () => '',
+  },
+];
+
+/** Shows the counts of the whole run and of each enclave side by side. */
+export function countTable(report: RunReport): string {
+  const head = ['', 'total', ...report.enclaves.map(({ name }) => name)];
+  const rows = lines.map(({ title, total, enclave }) => [
+    title,
+    total(report.total, report),
+    ...report.enclaves.map((one) => enclave(one, report)),
+  ]);
+  return textTable(head, rows, 1);
+}

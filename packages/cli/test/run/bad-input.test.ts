@@ -1,0 +1,237 @@
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { call } from '../captured-io.js';
+import { folderWithScenario, soundScenario } from '../scenario/scenario-file.js';
+
+/** Changes one line of the sound scenario. */
+function withLine(from: string, to: string): string {
+  const text = soundScenario.replace(from, to);
+  if (text === soundScenario) throw new Error(`the scenario has no "${from}"`);
+  return text;
+}
+
+const anotherEnclave = (keys: string) => `${soundScenario}  - { ${keys}, trace: sample.runs.gz }\n`;
+
+/** Case, scenario, the message as a whole or its start, and a part of the hint. */
+const cases: readonly (readonly [string, string, string, string])[] = [
+  [
+    'unknown key',
+    withLine('batch: 16', 'btach: 16'),
+    'x.yaml:6:3: reclaim.btach is not a known key.',
+    'Did you mean batch? Known here: batch, low, high, policy.',
+  ],
+  ['unknown key at the top', `${soundScenario}sed: 3\n`, 'x.yaml:11:1: sed is not', 'Did you mean seed?'],
+  [
+    'unknown key in a list',
+    anotherEnclave('nmae: b, name: c'),
+    'x.yaml:11:7: enclaves[1].nmae is not a known key.',
+    'Did you mean name?',
+  ],
+  [
+    'unknown key of a CPU',
+    withLine('cpus: 2', 'cpus: [{ nod: 0 }]'),
+    'x.yaml:3:12: machine.cpus[0].nod is not a known key.',
+    'Did you mean node?',
+  ],
+  [
+    'unknown cost',
+    `${soundScenario}costs: { overrides: { EBW: 1 } }\n`,
+    'x.yaml:11:23: costs.overrides.EBW is not a known key.',
+    'Did you mean EWB?',
+  ],
+  [
+    'size without unit',
+    withLine('epc: 4MiB', 'epc: 8'),
+    'x.yaml:4:8: machine.epc is 8 without a unit.',
+    'give a unit: 8MiB or 2048 pages',
+  ],
+  ['wrong unit', withLine('4MiB', '4MB'), 'x.yaml:4:8: machine.epc has the unknown unit "MB".', '4MiB'],
+  [
+    'EPC of 0 pages',
+    withLine('4MiB', '0 pages'),
+    'x.yaml:4:8: machine.epc asks for an EPC of 0 pages.',
+    'at least 1 page',
+  ],
+  [
+    'EPC too small to run',
+    withLine('4MiB', '69 pages'),
+    'x.yaml:4:8: An EPC of 69 pages is too small to ever run this scenario.',
+    'at least 70 pages',
+  ],
+  ['no EPC', withLine('  epc: 4MiB\n', ''), 'x.yaml:2:1: machine has no EPC.', 'machine.epc'],
+  [
+    'two kinds of EPC',
+    withLine('epc: 4MiB', 'epc: 4MiB\n  sections: [{ node: 0, epc: 4MiB }]'),
+    'x.yaml:5:3: machine.sections and machine.epc exclude each other.',
+    'Keep',
+  ],
+  [
+    'section without size',
+    withLine('epc: 4MiB', 'sections: [{ node: 0 }]'),
+    'x.yaml:4:14: machine.sections[0].epc is missing.',
+    'size of the section',
+  ],
+  [
+    'missing key',
+    'machine: { epc: 4MiB }\n',
+    'x.yaml:1:1: enclaves is missing.',
+    'each with a trace of what its program touches',
+  ],
+  [
+    'unknown preset',
+    `preset: linux6\n${soundScenario}`,
+    'x.yaml:1:9: preset must be linux-6 or epckit, not "linux6".',
+    'Did you mean linux-6?',
+  ],
+  [
+    'wrong type',
+    `seed: many\n${soundScenario}`,
+    'x.yaml:1:7: seed must be a whole number, not "many".',
+    'seed',
+  ],
+  ['fraction', `seed: 1.5\n${soundScenario}`, 'x.yaml:1:7: seed must be a whole number, not 1.5.', 'seed'],
+  ['negative', `seed: -1\n${soundScenario}`, 'x.yaml:1:7: seed must be at least 0, not -1.', 'seed'],
+  ['empty value', `seed:\n${soundScenario}`, 'x.yaml:1:6: seed must be a whole number, not empty.', 'seed'],
+  ['no CPU', withLine('cpus: 2', 'cpus: 0'), 'x.yaml:3:9: machine.cpus must be at least 1, not 0.', 'CPUs'],
+  [
+    'empty list',
+    'machine: { epc: 4MiB }\nenclaves: []\n',
+    'x.yaml:2:11: enclaves must not be empty.',
+    'enclaves',
+  ],
+  [
+    'empty file',
+    '# nothing\n',
+    'x.yaml:1:1: A scenario must be a mapping of keys to values, not empty.',
+    'README',
+  ],
+  [
+    'low above high',
+    withLine('batch: 16', 'low: 65'),
+    'x.yaml:6:8: reclaim.low (65 pages) is above reclaim.high (64 pages).',
+    'low ≤ high',
+  ],
+  [
+    'two enclaves of one name',
+    anotherEnclave('name: first'),
+    'x.yaml:11:13: enclaves[1].name is "first", as that of enclaves[0].',
+    'a name of its own',
+  ],
+  [
+    'CPU out of range',
+    anotherEnclave('name: b, cpu: 2'),
+    'x.yaml:11:21: enclaves[1].cpu is 2, but the machine has 2 CPUs.',
+    'a cpu from 0 to 1',
+  ],
+  [
+    'more enclaves than CPUs',
+    `${withLine('cpus: 2', 'cpus: 1')}  - { name: b, trace: sample.runs.gz }\n`,
+    'x.yaml:11:5: enclaves[1].cpu is 1 (its place in the list, as no cpu is given), but the machine has 1 CPU.',
+    'Raise machine.cpus to 2.',
+  ],
+  [
+    'two enclaves on one CPU',
+    anotherEnclave('name: b, cpu: 0'),
+    'x.yaml:11:21: enclaves[1].cpu is 0, where enclaves[0] runs already.',
+    'a CPU of its own',
+  ],
+  [
+    'more runs than the trace has',
+    withLine('runs: 5000', 'runs: 200001'),
+    'x.yaml:10:11: enclaves[0].runs is 200001, but the trace has 200000 runs.',
+    'Leave runs out',
+  ],
+  [
+    'YAML syntax error',
+    withLine('  cpus: 2', '  cpus: [2'),
+    'x.yaml:4:3: This is not valid YAML: ',
+    'indentation, colons and quotes',
+  ],
+  ['key given twice', `${soundScenario}name: again\n`, 'x.yaml:11:1: This is not valid YAML: ', 'Check'],
+  ['unknown tag', `seed: !big 1\n${soundScenario}`, 'x.yaml:1:7: This is not valid YAML: ', 'Check'],
+  [
+    'missing trace',
+    withLine('sample.runs.gz', 'smaple.runs.gz'),
+    'x.yaml:9:12: There is no file smaple.runs.gz.',
+    'starts from the folder of the scenario file',
+  ],
+  [
+    'trace by bare name',
+    withLine('sample.runs.gz', 'sqlite3'),
+    'x.yaml:9:12: There is no file sqlite3.',
+    'path',
+  ],
+];
+
+/** Runs x.yaml with an existing report, and checks that the report is left alone. */
+async function runInto(folder: string) {
+  const report = join(folder, 'report.json');
+  writeFileSync(report, 'the former report');
+  const before = readdirSync(folder);
+  const outcome = await call(['run', 'x.yaml', '--json', 'report.json'], { cwd: folder });
+  expect(readFileSync(report, 'utf8')).toBe('the former report');
+  expect(readdirSync(folder)).toEqual(before);
+  expect(outcome.stdout).toBe('');
+  expect(outcome.exitCode).toBe(2);
+  return outcome.stderr;
+}
+
+describe('epckit run refuses', () => {
+  it.each(cases)('%s', async (_case, text, message, hint) => {
+    const [first, ...rest] = (await runInto(folderWithScenario(text))).split('\n');
+    expect(first).toContain(`epckit: ${message}`);
+    expect(rest.join('\n')).toContain(hint);
+  });
+
+  it('a truncated trace', async () => {
+    const folder = folderWithScenario();
+    truncateSync(join(folder, 'sample.runs.gz'), 30_000);
+    const stderr = await runInto(folder);
+    expect(stderr).toMatch(/^epckit: x\.yaml:9:12: sample\.runs\.gz is a truncated gzip file/);
+    expect(stderr).toContain('hint: Copy or download the file again');
+  });
+
+  it('a trace cut in its last line', async () => {
+    const folder = folderWithScenario();
+    writeFileSync(join(folder, 'sample.runs.gz'), '40a0 W 1\n4ab1 X');
+    expect(await runInto(folder)).toMatch(/^epckit: x\.yaml:9:12: sample\.runs\.gz/);
+  });
+
+  it.each([
+    ['text', Buffer.from('a,b,c\n1,2,3\n')],
+    ['compressed text', gzipSync('a,b,c\n1,2,3\n')],
+    ['binary data', Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0])],
+    ['an empty file', Buffer.alloc(0)],
+  ])('a file that is no trace: %s', async (_kind, bytes) => {
+    const folder = folderWithScenario();
+    writeFileSync(join(folder, 'sample.runs.gz'), bytes);
+    const stderr = await runInto(folder);
+    expect(stderr).toMatch(/^epckit: x\.yaml:9:12: sample\.runs\.gz/);
+    expect(stderr).toContain('  hint: ');
+  });
+
+  it('a missing scenario', async () => {
+    const folder = folderWithScenario();
+    const outcome = await call(['run', 'y.yaml', '--json', 'new.json'], { cwd: folder });
+    expect(outcome).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(outcome.stderr).toMatch(/^epckit: y\.yaml cannot be read: there is no such file or folder\./);
+    expect(existsSync(join(folder, 'new.json'))).toBe(false);
+  });
+
+  it('a scenario that is not text', async () => {
+    const folder = folderWithScenario();
+    const outcome = await call(['run', 'sample.runs.gz'], { cwd: folder });
+    expect(outcome.exitCode).toBe(2);
+    expect(outcome.stderr).toContain('sample.runs.gz is not text in UTF-8.');
+  });
+
+  it('every problem at once, the first in full', async () => {
+    const text = withLine('batch: 16', 'btach: 16\n  hgih: 3').replace('4MiB', '4');
+    const stderr = await runInto(folderWithScenario(text));
+    expect(stderr).toMatch(/^epckit: x\.yaml:4:8: machine\.epc is 4 without a unit\.\n/);
+    expect(stderr).toContain('  x.yaml:6:3: reclaim.btach is not a known key. (Did you mean batch?');
+    expect(stderr).toContain('  x.yaml:7:3: reclaim.hgih is not a known key. (Did you mean high?');
+  });
+});

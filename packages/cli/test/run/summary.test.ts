@@ -1,0 +1,124 @@
+import type { EnclaveReport, RunReport } from 'epckit';
+import { describe, expect, it } from 'vitest';
+import { renderSummary } from '../../src/index.js';
+
+const counts = {
+  accesses: 2_000_000,
+  faults: 3000,
+  faultRetries: 12,
+  eadd: 100,
+  eextend: 1600,
+  eldu: 2900,
+  ewb: 2950,
+  ewbNotTracked: 7,
+  eblock: 2950,
+  etrack: 200,
+  eremove: 101,
+  aex: 3001,
+  eresume: 3001,
+};
+
+const enclave = (name: string, cyclesByCause: Record<string, number>): EnclaveReport => ({
+  ...counts,
+  name,
+  pages: 100,
+  vaPages: 1,
+  peakEpcPages: 64,
+  runCycles: 7_000_000,
+  buildCycles: 3_500_000,
+  cyclesByCause,
+});
+
+function reportOf(enclaves: readonly EnclaveReport[], ksgxd: Record<string, number>): RunReport {
+  return {
+    format: 'epckit-run-1',
+    versions: {},
+    seed: 5,
+    scenario: {
+      name: 'two',
+      preset: 'linux-6',
+      machine: {
+        cpus: [{ node: 0 }, { node: 1 }],
+        sections: [
+          { node: 0, pageCount: 1000 },
+          { node: 1, pageCount: 280 },
+        ],
+      },
+      reclaim: { batchPages: 16, lowPages: 32, highPages: 64, policy: 'second-chance' },
+      costs: { table: 'server', overrides: {}, clockGhz: 3.5 },
+      enclaves: enclaves.map(({ name }, cpu) => ({
+        name,
+        trace: 't.gz',
+        runs: cpu === 0 ? null : 1000,
+        repeat: cpu + 1,
+        cpu,
+        measured: true,
+      })),
+      seed: 5,
+    },
+    traces: { 't.gz': { runs: 1_234_567, uniquePages: 99 } },
+    total: {
+      ...counts,
+      ipiRounds: 4,
+      ipiInterruptedCpus: 3,
+      ksgxdWakeups: 2,
+      ksgxdBatches: 1,
+      directReclaims: 0,
+      vaPages: 2,
+      epcPages: 1280,
+      peakEpcPages: 1000,
+      elapsedCycles: 10_500_000,
+    },
+    enclaves,
+    ksgxd: { cyclesByCause: ksgxd },
+  };
+}
+
+describe('renderSummary', () => {
+  const summary = renderSummary(
+    reportOf(
+      [enclave('a', { COMPUTE: 6_000_000, ELDU: 3_000_000 }), enclave('b', { COMPUTE: 500_000, STEP: 3000 })],
+      { EWB: 490_000, ETRACK: 4000, FUTURE: 3_000_000 },
+    ),
+  );
+  const lines = summary.split('\n');
+
+  it('tells who ran', () => {
+    expect(lines.slice(0, 4)).toEqual([
+      'two: preset linux-6, EPC 5 MiB = 1,280 pages in 2 sections, 2 CPUs, seed 5',
+      '  reclaim: second-chance, batch 16, low 32, high 64 pages; costs: server at 3.5 GHz',
+      '  a: 100 pages = 0.391 MiB, t.gz (1,234,567 runs) on CPU 0',
+      '  b: 100 pages = 0.391 MiB, t.gz (1,000 runs, 2 times) on CPU 1',
+    ]);
+  });
+
+  it('aligns numbers right, with thousands separators', () => {
+    expect(lines).toContain('  accesses                          2,000,000  2,000,000  2,000,000');
+    expect(lines).toContain('    per 1000 accesses                   1.500      1.500      1.500');
+    expect(lines).toContain('  IPI rounds                                4');
+    expect(lines).toContain('  seconds to build                              0.001000   0.001000');
+    expect(lines).toContain('  seconds until the last has ended   0.003000');
+  });
+
+  it('tells where the time goes, most first, small causes as one', () => {
+    expect(summary.slice(summary.indexOf('Where the time goes'))).toBe(
+      [
+        'Where the time goes, in cycles of each thread',
+        '  cause                   cost             a        b      ksgxd      cycles      %   seconds',
+        '  ----------------------  -------  ---------  -------  ---------  ----------  -----  --------',
+        "  the program's own work  COMPUTE  6,000,000  500,000              6,500,000   50.0  0.001857",
+        '  loading pages back      ELDU     3,000,000                       3,000,000   23.1  0.000857',
+        '  FUTURE                  FUTURE                       3,000,000   3,000,000   23.1  0.000857',
+        '  writing pages out       EWB                            490,000     490,000    3.8  0.000140',
+        '  other                                         3,000      4,000       7,000    0.1  0.000002',
+        '  all                              9,000,000  503,000  3,494,000  12,997,000  100.0  0.003713',
+      ].join('\n'),
+    );
+  });
+
+  it('has an answer for a run without accesses', () => {
+    const idle = { ...reportOf([], {}) };
+    const total = { ...idle.total, accesses: 0, faults: 0 };
+    expect(renderSummary({ ...idle, total })).toMatch(/^ {4}per 1000 accesses +-$/m);
+  });
+});

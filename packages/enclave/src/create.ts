@@ -1,0 +1,85 @@
+import type { ErrnoResult, Routine, Thread } from '@epckit/interface';
+import { Cost, Errno, NONE } from '@epckit/interface';
+import type { EnclaveDriverComponents } from './components.js';
+import type { Enclave } from './enclave.js';
+import { EnclaveFlag } from './enclave.js';
+import { exclusive } from './exclusive.js';
+import type { EnclavePages } from './pages.js';
+import { SECS_RECORD } from './record-id.js';
+
+/** What CREATE takes from the source SECS. */
+export interface CreateArgument {
+  /** Size in pages: a power of two, at least 2. */
+  readonly pageCount: number;
+  /** First page of the range, a multiple of {@link pageCount}. */
+  readonly basePage: number;
+  /** Bits of `Attribute`. */
+  readonly attributes: number;
+}
+
+/** ioctl CREATE (Linux `sgx_ioc_enclave_create`). */
+export class Create {
+  /** What the driver is made of. */
+  protected readonly components: EnclaveDriverComponents;
+  /** Gets and gives back EPC pages. */
+  protected readonly pages: EnclavePages;
+
+  constructor(components: EnclaveDriverComponents, pages: EnclavePages) {
+    this.components = components;
+    this.pages = pages;
+  }
+
+  /** @returns 0, `-EBUSY` (another ioctl runs), `-EINVAL`, `-ENOMEM`, `-ERESTARTSYS`, `-EFAULT`, `-EIO` */
+  run(thread: Thread, enclave: Enclave, argument: CreateArgument): Routine<ErrnoResult> {
+    return exclusive(thread, enclave, -Errno.EBUSY, this.execute(thread, enclave, argument));
+  }
+
+  /** CREATE while no other ioctl runs. */
+  protected *execute(thread: Thread, enclave: Enclave, argument: CreateArgument): Routine<ErrnoResult> {
+    if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.reading;
+    if ((enclave.flags.read(thread) & EnclaveFlag.CREATED) !== 0) return -Errno.EINVAL;
+    if (!isPowerOfTwo(argument.pageCount)) return -Errno.EINVAL;
+    const versionArray = yield* this.pages.grow(thread, enclave, true);
+    if (versionArray < NONE) return versionArray;
+    enclave.paging = this.components.createPaging(enclave.id, argument.pageCount, enclave.isInFlight);
+    if (versionArray !== NONE) enclave.paging.slots.addPage(versionArray);
+    const secs = yield* this.pages.alloc(thread, enclave, SECS_RECORD, true);
+    if (secs < 0) return yield* this.undo(thread, enclave, versionArray, secs);
+    if (!(yield* this.ecreate(thread, secs, argument))) {
+      yield* this.pages.free(thread, secs);
+      return yield* this.undo(thread, enclave, versionArray, -Errno.EIO);
+    }
+    return yield* this.finish(thread, enclave, secs, argument);
+  }
+
+  /** ECREATE. @returns whether it succeeded */
+  protected *ecreate(thread: Thread, secs: number, argument: CreateArgument): Routine<boolean> {
+    const { hardware } = this.components;
+    if (thread.spend(Cost.ECREATE) > thread.limit) yield hardware.leafAt(secs);
+    return hardware.ecreate(thread.cpu, secs, { ...argument, ssaFrameSize: 1 }) === 0;
+  }
+
+  /** The enclave exists from here on. */
+  protected *finish(thread: Thread, enclave: Enclave, secs: number, argument: CreateArgument): Routine<0> {
+    enclave.setRange(argument.basePage, argument.pageCount);
+    enclave.attributes = argument.attributes;
+    enclave.setSecsResident(secs);
+    const debug = (argument.attributes & 2) === 0 ? 0 : EnclaveFlag.DEBUG;
+    if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.adding;
+    enclave.flags.add(thread, EnclaveFlag.CREATED + debug);
+    return 0;
+  }
+
+  /** Takes the version array and the backing back. */
+  protected *undo(thread: Thread, enclave: Enclave, versionArray: number, error: number): Routine<number> {
+    enclave.paging?.backing.close();
+    enclave.paging = null;
+    enclave.nextVersionArray = 0;
+    yield* this.pages.shrink(thread, enclave, versionArray);
+    return error;
+  }
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 1 && Number.isInteger(Math.log2(value));
+}

@@ -1,0 +1,163 @@
+import type {
+  BlockedResult,
+  KilledResult,
+  Op,
+  OwnerId,
+  PageIndex,
+  PageOwner,
+  PinResult,
+  PreparedResult,
+  Routine,
+  Thread,
+  WrittenResult,
+} from '@epckit/interface';
+import {
+  Blocked,
+  Cost,
+  Killed,
+  leafFailed,
+  NONE,
+  OwnerKind,
+  Pin,
+  Prepared,
+  Written,
+} from '@epckit/interface';
+import type { EnclaveDriverComponents } from './components.js';
+import type { Enclave } from './enclave.js';
+import { EnclaveFlag } from './enclave.js';
+import type { EnclavePaging } from './enclave-paging.js';
+import type { PageTableVisitor } from './mm-list.js';
+import type { EnclavePages } from './pages.js';
+import type { Releaser } from './release.js';
+
+/** What the native owner works with. */
+export interface NativeOwnerParts {
+  /** What the driver is made of. */
+  readonly components: EnclaveDriverComponents;
+  /** Gets and gives back EPC pages. */
+  readonly pages: EnclavePages;
+  /** Gives an enclave back when its last reference goes. */
+  readonly releaser: Releaser;
+  /** Enclave of an owner id. */
+  enclaveOf(owner: number): Enclave;
+}
+
+/**
+ * The native enclave driver as an owner of EPC pages: the reclaimer's view of enclaves (Linux
+ * `sgx_reclaimer_age`, `…_block`, `…_write` and the parts of `sgx_reclaim_pages` around them).
+ */
+export class NativeOwner implements PageOwner {
+  readonly kind = OwnerKind.NATIVE;
+  /** What the owner works with. */
+  protected readonly parts: NativeOwnerParts;
+
+  constructor(parts: NativeOwnerParts) {
+    this.parts = parts;
+  }
+
+  pinAt(page: PageIndex): Op {
+    return this.enclaveOf(page).refs.writing;
+  }
+
+  get(thread: Thread, page: PageIndex): PinResult {
+    return this.enclaveOf(page).refs.getUnlessZero(thread) ? Pin.PINNED : Pin.GONE;
+  }
+
+  young(thread: Thread, page: PageIndex): Routine<boolean> {
+    return this.enclaveOf(page).mms.visit(thread, this.indexOf(page), this.age, false);
+  }
+
+  *prepare(thread: Thread, page: PageIndex): Routine<PreparedResult> {
+    const enclave = this.enclaveOf(page);
+    const index = this.indexOf(page);
+    while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
+    const reserved = yield* pagingOf(enclave).backing.reserve(thread, index);
+    if (reserved === 0) enclave.records.setBeingReclaimed(index);
+    enclave.lock.release(thread);
+    return reserved === 0 ? Prepared.READY : Prepared.BUSY;
+  }
+
+  *block(thread: Thread, page: PageIndex): Routine<BlockedResult> {
+    const { hardware, probe } = this.parts.components;
+    const enclave = this.enclaveOf(page);
+    yield* this.zap(thread, enclave, this.indexOf(page));
+    while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
+    if (thread.spend(Cost.EBLOCK) > thread.limit) yield hardware.leafAt(page);
+    if (leafFailed(hardware.eblock(thread.cpu, page))) probe?.warned(thread.id, 'sgx_reclaimer_block');
+    enclave.lock.release(thread);
+    return Blocked.OK;
+  }
+
+  *write(thread: Thread, page: PageIndex): Routine<WrittenResult> {
+    const enclave = this.enclaveOf(page);
+    const index = this.indexOf(page);
+    while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
+    enclave.records.clearBeingReclaimed(index);
+    const slot = yield* pagingOf(enclave).writeBack.write(thread, enclave, page, index);
+    enclave.records.setEvicted(index, slot < 0 ? NONE : slot);
+    enclave.addChildren(-1);
+    if (enclave.children === 0) yield* this.evictSecs(thread, enclave);
+    enclave.lock.release(thread);
+    return Written.FREED;
+  }
+
+  putAt(owner: OwnerId): Op {
+    return this.parts.enclaveOf(owner).refs.writing;
+  }
+
+  put(thread: Thread, owner: OwnerId): boolean {
+    return this.parts.enclaveOf(owner).refs.put(thread);
+  }
+
+  release(thread: Thread, owner: OwnerId): Routine<void> {
+    return this.parts.releaser.release(thread, this.parts.enclaveOf(owner));
+  }
+
+  *kill(): Routine<KilledResult> {
+    return Killed.ALREADY_DYING;
+  }
+
+  /** Looks at one accessed bit and clears it. */
+  protected readonly age: PageTableVisitor = (thread, table, index) => {
+    const isYoung = table.testAndClearYoung(thread, index);
+    this.parts.components.probe?.aged(thread.id, table.owner, index, isYoung);
+    return isYoung;
+  };
+
+  /** Removes the page from every address space. */
+  protected zap(thread: Thread, enclave: Enclave, index: number): Routine<unknown> {
+    return enclave.mms.visit(thread, index, zapEntry, true);
+  }
+
+  /** The last child has gone: the SECS of an initialized enclave follows. */
+  protected *evictSecs(thread: Thread, enclave: Enclave): Routine<void> {
+    if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.reading;
+    if ((enclave.flags.read(thread) & EnclaveFlag.INITIALIZED) === 0) return;
+    const { backing, writeBack } = pagingOf(enclave);
+    if ((yield* backing.reserve(thread, enclave.pageCount)) !== 0) return;
+    const secs = enclave.secs;
+    const slot = yield* writeBack.write(thread, enclave, secs, enclave.pageCount);
+    yield* this.parts.pages.free(thread, secs);
+    enclave.setSecsEvicted(slot < 0 ? NONE : slot);
+  }
+
+  /** Enclave that the frame table names as the page's owner now. */
+  protected enclaveOf(page: PageIndex): Enclave {
+    return this.parts.enclaveOf(this.parts.components.frames.owner(page));
+  }
+
+  /** Page of the enclave's range that the EPC page holds. */
+  protected indexOf(page: PageIndex): number {
+    return this.parts.components.frames.record(page);
+  }
+}
+
+const zapEntry: PageTableVisitor = (thread, table, index) => {
+  table.zap(thread, index);
+  return false;
+};
+
+/** Paging of an enclave that has passed CREATE. */
+function pagingOf(enclave: Enclave): EnclavePaging {
+  return enclave.paging as EnclavePaging;
+}

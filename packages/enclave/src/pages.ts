@@ -1,0 +1,72 @@
+import type { PageIndex, RecordId, Routine, Thread } from '@epckit/interface';
+import { Cost, Errno, NONE, OwnerKind } from '@epckit/interface';
+import type { EnclaveDriverComponents } from './components.js';
+import type { Enclave } from './enclave.js';
+import { versionArrayRecord } from './record-id.js';
+
+/** EPC pages of an enclave: getting them, giving them back, version array pages. */
+export class EnclavePages {
+  readonly #components: EnclaveDriverComponents;
+
+  constructor(components: EnclaveDriverComponents) {
+    this.#components = components;
+  }
+
+  /** Allocates a page for a record. @returns page or negated errno, as `PageAllocator.alloc` */
+  alloc(thread: Thread, enclave: Enclave, record: RecordId, mayReclaim: boolean): Routine<number> {
+    return this.#components.allocator.alloc(thread, OwnerKind.NATIVE, enclave.id, record, mayReclaim);
+  }
+
+  /**
+   * EREMOVE, then free. A page that EREMOVE refuses is leaked with a warning: recycling it would hand out a
+   * valid page (Linux `sgx_encl_free_epc_page`).
+   */
+  *free(thread: Thread, page: PageIndex): Routine<void> {
+    const { hardware, allocator, probe } = this.#components;
+    if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page);
+    const result = hardware.eremove(thread.cpu, page);
+    if (result !== 0) {
+      probe?.warned(thread.id, 'sgx_encl_free_epc_page');
+      return;
+    }
+    yield* allocator.free(thread, page);
+  }
+
+  /**
+   * Makes room for one more page that needs a version slot (Linux `sgx_encl_grow`).
+   *
+   * @returns EPC page of a new version array, `-1` if none is needed, or a value below `-1`: negated errno
+   */
+  *grow(thread: Thread, enclave: Enclave, mayReclaim: boolean): Routine<number> {
+    if (thread.spend(Cost.STEP) > thread.limit) yield enclave.slotUsers.reading;
+    let page: number = NONE;
+    if (enclave.slotUsers.read(thread) % 512 === 0) {
+      page = yield* this.#versionArray(thread, enclave, mayReclaim);
+      if (page < 0) return page;
+    }
+    if (thread.spend(Cost.STEP) > thread.limit) yield enclave.slotUsers.adding;
+    enclave.slotUsers.add(thread, 1);
+    return page;
+  }
+
+  /** Undoes a {@link grow}; `page` is the version array it made, or `-1`. */
+  *shrink(thread: Thread, enclave: Enclave, page: PageIndex): Routine<void> {
+    if (thread.spend(Cost.STEP) > thread.limit) yield enclave.slotUsers.adding;
+    enclave.slotUsers.add(thread, -1);
+    if (page !== NONE) yield* this.free(thread, page);
+  }
+
+  *#versionArray(thread: Thread, enclave: Enclave, mayReclaim: boolean): Routine<number> {
+    const { hardware } = this.#components;
+    const record = versionArrayRecord(enclave.nextVersionArray);
+    const page = yield* this.alloc(thread, enclave, record, mayReclaim);
+    if (page < 0) return page;
+    if (thread.spend(Cost.EPA) > thread.limit) yield hardware.leafAt(page);
+    if (hardware.epa(thread.cpu, page) === 0) {
+      enclave.nextVersionArray++;
+      return page;
+    }
+    yield* this.#components.allocator.free(thread, page);
+    return -Errno.EFAULT;
+  }
+}

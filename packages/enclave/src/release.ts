@@ -1,0 +1,64 @@
+import type { Routine, Thread } from '@epckit/interface';
+import { NONE } from '@epckit/interface';
+import type { EnclaveDriverComponents } from './components.js';
+import type { Enclave } from './enclave.js';
+import type { EnclavePages } from './pages.js';
+
+/** Gives everything back when the last reference is gone (Linux `sgx_encl_release`). */
+export class Releaser {
+  /** What the driver is made of. */
+  protected readonly components: EnclaveDriverComponents;
+  /** Gets and gives back EPC pages. */
+  protected readonly pages: EnclavePages;
+  readonly #forget: (enclave: Enclave) => void;
+
+  /** @param forget called last: the enclave's id may be used again */
+  constructor(components: EnclaveDriverComponents, pages: EnclavePages, forget: (enclave: Enclave) => void) {
+    this.components = components;
+    this.pages = pages;
+    this.#forget = forget;
+  }
+
+  /** Pages by ascending address, SECS, version arrays, backing. */
+  *release(thread: Thread, enclave: Enclave): Routine<void> {
+    enclave.isReleased = true;
+    yield* this.releasePages(thread, enclave);
+    yield* this.releaseSecs(thread, enclave);
+    yield* this.releaseVersionArrays(thread, enclave);
+    enclave.paging?.backing.close();
+    this.warnOfLeaks(thread, enclave);
+    this.#forget(enclave);
+  }
+
+  /** A page in a reclaimer's batch is left to the reclaimer. */
+  protected *releasePages(thread: Thread, enclave: Enclave): Routine<void> {
+    const { records } = enclave;
+    for (let index = records.next(0); index !== NONE; index = records.next(index + 1)) {
+      const page = records.epc(index);
+      if (page >= 0) {
+        if ((yield* this.components.lists.unmark(thread, page)) !== 0) continue;
+        yield* this.pages.free(thread, page);
+        enclave.addChildren(-1);
+      }
+      records.erase(index);
+    }
+  }
+
+  /** A SECS with children left is leaked: EREMOVE would refuse it. */
+  protected *releaseSecs(thread: Thread, enclave: Enclave): Routine<void> {
+    if (enclave.children !== 0 || enclave.secs === NONE) return;
+    yield* this.pages.free(thread, enclave.secs);
+    enclave.setSecsResident(NONE);
+  }
+
+  /** From first to last. */
+  protected *releaseVersionArrays(thread: Thread, enclave: Enclave): Routine<void> {
+    for (const { page } of [...(enclave.paging?.slots.pages() ?? [])]) yield* this.pages.free(thread, page);
+  }
+
+  /** What Linux warns about when an enclave goes. */
+  protected warnOfLeaks(thread: Thread, enclave: Enclave): void {
+    const isClean = enclave.children === 0 && enclave.secs === NONE && enclave.addressSpaces().length === 0;
+    if (!isClean) this.components.probe?.warned(thread.id, 'sgx_encl_release');
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * epckit: composes the packages to an EPC memory manager, runs scenarios on it and replays scripts.
+ *
+ * @module
+ */
+
+export type { AccessComponents, AccessOutcomeId, AccessRecord } from './access.js';
+export { Accesses, AccessOutcome, createAccessRecord } from './access.js';
+export type { Epc } from './create-epc.js';
+export { createEpc } from './create-epc.js';
+export type {
+  EpcOptions,
+  MachineDescription,
+  PagingRecipes,
+  ReclaimSettings,
+  ResumePolicy,
+} from './options.js';
+export { linuxReclaim } from './options.js';
+export type { Preset } from './presets.js';
+export { epckit, linux6, presets } from './presets.js';
+export type { Process } from './process.js';
+export { compareRecords } from './replay/compare.js';
+export type { ReplayOptions } from './replay/replay.js';
+export { replayScript } from './replay/replay.js';
+export type { ReplayedStep, Script, ScriptMachine, ScriptStep, StepRecord } from './replay/script.js';
+export type { ProgramTimes } from './run/program.js';
+export { Program } from './run/program.js';
+export type { RunOptions } from './run/run-scenario.js';
+export { runScenario } from './run/run-scenario.js';
+export type {
+  CostPresetName,
+  EnclaveReport,
+  PresetName,
+  RunCounts,
+  RunProgress,
+  RunReport,
+  Scenario,
+  ScenarioEnclave,
+  TraceColumns,
+} from './run/scenario.js';
+export type { Entry } from './user-cpu.js';
+export { UserCpu } from './user-cpu.js';

@@ -1,0 +1,82 @@
+import type { EnclaveDriverRecipes } from '@epckit/enclave';
+import type {
+  ChargeController,
+  CostTable,
+  EvictionPolicy,
+  FrameTable,
+  NodeId,
+  Probe,
+  WakePolicy,
+} from '@epckit/interface';
+import type { NodePoolsOptions, SectionConfig } from '@epckit/numa';
+import type { LoadBack, LoadBackComponents, WriteBack, WriteBackComponents } from '@epckit/paging';
+import type { Batch, BatchComponents } from '@epckit/reclaim/recipes';
+
+/** The machine below an EPC. */
+export interface MachineDescription {
+  /** Node of each CPU; index = CPU. */
+  readonly cpus: readonly {
+    /** NUMA node of the CPU. */
+    readonly node: NodeId;
+  }[];
+  /** EPC sections in order of discovery. */
+  readonly sections: readonly SectionConfig[];
+}
+
+/** Settings of the reclaimer. Units: pages. */
+export interface ReclaimSettings {
+  /** Pages per batch. */
+  readonly batchPages: number;
+  /** An allocation that leaves fewer free pages wakes the daemon. */
+  readonly lowPages: number;
+  /** The daemon works until this many are free. */
+  readonly highPages: number;
+}
+
+/** What happens to a thread that an IPI has thrown out of its enclave. */
+export type ResumePolicy = 'auto' | 'manual';
+
+/** Recipes of the paging between EPC and backing store. */
+export interface PagingRecipes {
+  /** Makes the write-back of an enclave. */
+  readonly writeBack?: (components: WriteBackComponents) => WriteBack;
+  /** Makes the load of an enclave. */
+  readonly loadBack?: (components: LoadBackComponents) => LoadBack;
+}
+
+/** Everything that {@link createEpc} composes. */
+export interface EpcOptions {
+  /** CPUs and EPC sections. */
+  readonly machine: MachineDescription;
+  /** Cycles per operation. Default: typical values of the client table. */
+  readonly costs?: CostTable;
+  /** Checking mode, needed by the explored world. Default: off. */
+  readonly checking?: boolean;
+  /** Listeners of trace points. Default: none. */
+  readonly probe?: Probe | null;
+  /** Default: batch 16, marks 32 and 64, as Linux. */
+  readonly reclaim?: Partial<ReclaimSettings>;
+  /** Makes the eviction policy. Default: second chance. */
+  readonly policy?: (components: { readonly frames: FrameTable }) => EvictionPolicy;
+  /** When the daemon is woken. Default: the marks of {@link reclaim}. */
+  readonly wake?: WakePolicy;
+  /** Who may use how much. Default: nobody is limited, at no cost. */
+  readonly charge?: ChargeController | null;
+  /** Makes the batch recipe. Default: Linux 6.12. */
+  readonly batch?: (components: BatchComponents) => Batch;
+  /** Recipes of the pools. Default: Linux 6.12. */
+  readonly pools?: NodePoolsOptions;
+  /** Recipes of paging. Default: Linux 6.12. */
+  readonly paging?: PagingRecipes;
+  /** Recipes of the native driver. Default: Linux 6.12. */
+  readonly enclave?: EnclaveDriverRecipes;
+  /** Default: `auto`, threads enter again before the IPI call returns. */
+  readonly resume?: ResumePolicy;
+  /**
+   * TCS.STATE and CSSA are kept and checked at every entry. Default: true; recordings were made without.
+   */
+  readonly tcsState?: boolean;
+}
+
+/** Linux's constants (`SGX_NR_TO_SCAN`, `SGX_NR_LOW_PAGES`, `SGX_NR_HIGH_PAGES`). */
+export const linuxReclaim: ReclaimSettings = { batchPages: 16, lowPages: 32, highPages: 64 };

@@ -1,0 +1,139 @@
+import type { Enclave } from '@epckit/enclave';
+import type { CpuId, Op, Routine, SgxHardware } from '@epckit/interface';
+import { Cost, NONE, SgxCode } from '@epckit/interface';
+import type { MachineThread } from '@epckit/machine';
+import type { Process } from './process.js';
+
+/** Where a thread is that has entered an enclave and not left it by EEXIT. */
+export interface Entry {
+  /** Enclave that was entered. */
+  readonly enclave: Enclave;
+  /** Page of the TCS in the enclave's range. */
+  readonly tcs: number;
+}
+
+/**
+ * User side of one CPU: which process is loaded, and the enclave thread on it.
+ *
+ * A CPU belongs to the process that last ran on it; that makes the CPU masks for IPIs. A call into the kernel,
+ * a fault or another process throws the thread out of its enclave (AEX).
+ */
+export class UserCpu {
+  /** CPU number. */
+  readonly id: CpuId;
+  /** Thread that runs user code and its system calls on this CPU. */
+  readonly thread: MachineThread;
+  /** Process that last ran here. */
+  process: Process | null = null;
+  /** Enclave thread that runs here or was thrown out and can resume. */
+  entry: Entry | null = null;
+  readonly #hardware: SgxHardware;
+  /** An interrupt has thrown the thread out and has not returned yet. */
+  #isInterrupted = false;
+
+  constructor(id: CpuId, thread: MachineThread, hardware: SgxHardware) {
+    this.id = id;
+    this.thread = thread;
+    this.#hardware = hardware;
+  }
+
+  /** Is the CPU executing inside an enclave? */
+  get isInside(): boolean {
+    return this.#hardware.insideOf(this.id) !== NONE;
+  }
+
+  /** `process` runs on this CPU from now on. */
+  *load(process: Process): Routine<void> {
+    if (this.process === process) return;
+    if (this.isInside) yield* this.exitAsynchronously();
+    if (this.thread.clock > this.thread.limit) yield process.mm.cpusWriting;
+    this.process?.mm.unload(this.id);
+    this.process = process;
+    process.mm.load(this.id);
+  }
+
+  /** The CPU enters the kernel for a call of `process`. */
+  *enterKernel(process: Process): Routine<void> {
+    yield* this.load(process);
+    if (this.isInside) yield* this.exitAsynchronously();
+  }
+
+  /** Asynchronous exit by a fault or interrupt of this CPU itself. */
+  *exitAsynchronously(): Routine<void> {
+    if (this.thread.spend(Cost.AEX) > this.thread.limit) yield this.leavingAt;
+    this.aex();
+  }
+
+  /** Op to yield before {@link aex}; the CPU is inside an enclave. */
+  get leavingAt(): Op {
+    return this.#hardware.leafAt(this.#hardware.insideOf(this.id));
+  }
+
+  /** The exit itself. */
+  aex(): void {
+    this.#hardware.aex(this.id);
+  }
+
+  /** EENTER through a TCS page that the process can reach. @returns result of the leaf */
+  *enter(enclave: Enclave, tcs: number): Routine<number> {
+    const page = enclave.records.epc(tcs);
+    if (this.thread.spend(Cost.EENTER) > this.thread.limit) yield this.#hardware.leafAt(page);
+    const result = this.#hardware.eenter(this.id, page, enclave.linearPage(tcs));
+    if (result === SgxCode.SUCCESS) this.entry = { enclave, tcs };
+    return result;
+  }
+
+  /** EEXIT. @returns whether the CPU was inside */
+  *exit(): Routine<boolean> {
+    if (!this.isInside) return false;
+    const secs = this.#hardware.insideOf(this.id);
+    if (this.thread.spend(Cost.EEXIT) > this.thread.limit) yield this.#hardware.leafAt(secs);
+    this.#hardware.eexit(this.id);
+    this.entry = null;
+    return true;
+  }
+
+  /** ERESUME if a thread was thrown out and its TCS page is mapped. @returns whether it is inside again */
+  *resume(): Routine<boolean> {
+    const page = this.mappedTcs();
+    if (page === NONE) return false;
+    if (this.thread.spend(Cost.ERESUME) > this.thread.limit) yield this.#hardware.leafAt(page);
+    return this.eresume(page);
+  }
+
+  /** An interrupt arrives. @returns whether a thread was thrown out of its enclave */
+  interrupt(): boolean {
+    if (!this.isInside) return false;
+    this.thread.spend(Cost.AEX);
+    this.#hardware.aex(this.id);
+    this.#isInterrupted = true;
+    return true;
+  }
+
+  /** The interrupt returns: the thread that it threw out enters again if its TCS page is mapped. */
+  resumeAfterInterrupt(): void {
+    if (!this.#isInterrupted) return;
+    this.#isInterrupted = false;
+    const page = this.mappedTcs();
+    if (page === NONE) return;
+    this.thread.spend(Cost.ERESUME);
+    this.eresume(page);
+  }
+
+  /** ERESUME through the TCS in EPC page `page`. @returns whether the CPU is inside */
+  eresume(page: number): boolean {
+    const { enclave, tcs } = this.entry as Entry;
+    const result = this.#hardware.eresume(this.id, page, enclave.linearPage(tcs));
+    if (result === SgxCode.SUCCESS) this.thread.spend(Cost.REFILL);
+    return result === SgxCode.SUCCESS;
+  }
+
+  /** EPC page of the thread's TCS if its page-table entry is present, else `-1`. */
+  mappedTcs(): number {
+    if (this.entry === null || this.process === null) return NONE;
+    const { enclave, tcs } = this.entry;
+    const table = this.process.mm.table(enclave.id);
+    if (table === undefined || (table.pte[tcs] as number) === 0) return NONE;
+    return enclave.records.epc(tcs);
+  }
+}

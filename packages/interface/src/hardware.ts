@@ -1,0 +1,254 @@
+import type { CpuId, PageIndex } from './ids.js';
+import type { LeafId } from './leaf.js';
+import type { Op } from './routine.js';
+import type { LeafResult } from './sgx-code.js';
+
+/** Page types as in EPCM.PT (SDM vol. 3D, 38.19). */
+export const PageType = {
+  /** control structure of an enclave */
+  SECS: 0,
+  /** entry point of a thread */
+  TCS: 1,
+  /** code or data */
+  REG: 2,
+  /** version array: 512 versions of evicted pages */
+  VA: 3,
+  /** on its way out (EMODT) */
+  TRIM: 4,
+  /** first page of a shadow stack */
+  SS_FIRST: 5,
+  /** further page of a shadow stack */
+  SS_REST: 6,
+} as const;
+/** Value of {@link PageType}. */
+export type PageTypeId = (typeof PageType)[keyof typeof PageType];
+
+/** Bits of SECINFO.FLAGS (SDM vol. 3D, 38.11); the page type is in bits 15:8. */
+export const SecInfo = {
+  /** enclave code may read the page */
+  R: 1,
+  /** enclave code may write the page */
+  W: 2,
+  /** enclave code may execute the page */
+  X: 4,
+  /** waits for EACCEPT after EAUG */
+  PENDING: 8,
+  /** waits for EACCEPT after EMODT */
+  MODIFIED: 0x10,
+  /** waits for EACCEPT after EMODPR */
+  PR: 0x20,
+  /** position of the {@link PageType} */
+  TYPE_SHIFT: 8,
+} as const;
+
+/** Attributes of a SECS that the model looks at (SDM vol. 3D, 38.7). */
+export const Attribute = {
+  /** EINIT has succeeded */
+  INIT: 1,
+  /** EDBGRD and EDBGWR are allowed */
+  DEBUG: 2,
+  /** 64-bit enclave */
+  MODE64BIT: 4,
+  /** may derive the provisioning key */
+  PROVISIONKEY: 0x10,
+  /** may derive the launch key */
+  EINITTOKENKEY: 0x20,
+} as const;
+
+/** What ECREATE takes from the source SECS. Linear addresses are page numbers (address / 4096). */
+export interface SecsSource {
+  /** First page of ELRANGE, a multiple of {@link pageCount}. */
+  readonly basePage: number;
+  /** Size of ELRANGE in pages: a power of two, at least 2. */
+  readonly pageCount: number;
+  /** Bits of {@link Attribute}. */
+  readonly attributes: number;
+  /** SSA frame size in pages. */
+  readonly ssaFrameSize: number;
+}
+
+/** What EINIT takes from SIGSTRUCT and token. Checked fields grow with the hardware model. */
+export interface SigStruct {
+  /** Expected measurement as 64 hexadecimal digits, or undefined: accept whatever was measured. */
+  readonly measurement?: string | undefined;
+}
+
+/**
+ * What EWB writes outside the EPC and ELDx reads back: contents, PCMD and PAGEINFO.LINADDR. Caller-owned and
+ * reused; EWB fills every field.
+ */
+export interface PagingBlob {
+  /** Tag that stands for the 4096 encrypted bytes. */
+  contents: number;
+  /** PCMD.SECINFO.FLAGS: permissions, PENDING, MODIFIED, PR and page type. */
+  secinfo: number;
+  /** PCMD.ENCLAVEID: a hint, not authenticated. */
+  enclaveId: number;
+  /** PAGEINFO.LINADDR as a page number, `0` for SECS and VA. */
+  linearPage: number;
+  /** Low 32 bits of PCMD.MAC. */
+  macLow: number;
+  /** High 32 bits of PCMD.MAC. */
+  macHigh: number;
+}
+
+/** Kinds of access by enclave code. */
+export const Access = {
+  /** data read */
+  READ: 0,
+  /** data write */
+  WRITE: 1,
+  /** instruction fetch */
+  EXECUTE: 2,
+} as const;
+/** Value of {@link Access}. */
+export type AccessKind = (typeof Access)[keyof typeof Access];
+
+/** Outcome of the EPCM check when a translation is made (SDM vol. 3D, 38.3; first match). */
+export const EpcmCheck = {
+  /** access allowed */
+  OK: 0,
+  /** the entry is not valid */
+  INVALID: 1,
+  /** EBLOCK forbids new translations */
+  BLOCKED: 2,
+  /** not accepted yet after EAUG */
+  PENDING: 3,
+  /** not accepted yet after EMODT */
+  MODIFIED: 4,
+  /** SECS, TCS, VA or TRIM: never directly accessible */
+  TYPE: 5,
+  /** the page belongs to another enclave */
+  OWNER: 6,
+  /** the page belongs to another linear address */
+  ADDRESS: 7,
+  /** R, W or X is missing */
+  PERMISSION: 8,
+} as const;
+/** Value of {@link EpcmCheck}. */
+export type EpcmCheckResult = (typeof EpcmCheck)[keyof typeof EpcmCheck];
+
+/** Hidden tracking state of a SECS, as far as the SDM lets it be observed. */
+export interface TrackingState {
+  /** Successful ETRACKs since ECREATE; goes on when the SECS was evicted and is back. */
+  readonly epoch: number;
+  /** CPUs inside that entered in the current epoch. */
+  readonly current: number;
+  /** CPUs inside that entered in the epoch before. */
+  readonly previous: number;
+  /** Valid child pages in the EPC. */
+  readonly children: number;
+}
+
+/** One valid or free EPCM entry, for reports and invariants. */
+export interface EpcmEntry {
+  /** VALID; everything else means nothing while it is false. */
+  readonly valid: boolean;
+  /** PT. */
+  readonly type: PageTypeId;
+  /** {@link SecInfo} bits R, W, X, PENDING, MODIFIED, PR. */
+  readonly flags: number;
+  /** BLOCKED. */
+  readonly blocked: boolean;
+  /** SECS page, or `-1`. */
+  readonly secs: PageIndex;
+  /** ENCLAVEADDRESS as a page number. */
+  readonly linearPage: number;
+  /** Tag of the page's contents, an integer from 0 to 2^40 - 1; for a TCS page plus 2^40 · CSSA. */
+  readonly contents: number;
+}
+
+/**
+ * The processor's side of the EPC: one plain function per leaf, checks in the SDM's order, result by value.
+ *
+ * A leaf is atomic when it is just called. A caller that wants it to take time brackets it: {@link acquire}
+ * at its start, the leaf and {@link complete} at its end; meanwhile leaves of other CPUs conflict as the
+ * SDM's concurrency tables say. Operands are EPC page indices; `-1` stands for an address outside the EPC.
+ * No function blocks or calls back (except the probe); leaves on child pages do not allocate.
+ */
+export interface SgxHardware {
+  /** Number of EPC pages. */
+  readonly pageCount: number;
+  /** Goes up with every change of the EPCM. */
+  readonly changes: number;
+  /** Op to yield before a leaf whose main operand is `page`. */
+  leafAt(page: PageIndex): Op;
+  /**
+   * Takes what `leaf` holds while it runs (SDM concurrency tables). One leaf at a time per CPU. `page` is the
+   * main operand (RCX: the SECS for ECREATE, EINIT and ETRACK, the TCS for entries); `secs` and `vaPage` are
+   * `-1` where the leaf has no such operand. A conflict is reported to the probe as the leaf's end.
+   *
+   * Experimental: no routine brackets its leaves yet.
+   *
+   * @experimental
+   * @returns 0, or the outcome that a conflicting leaf gets; nothing is held then
+   */
+  acquire(cpu: CpuId, leaf: LeafId, page: PageIndex, secs: PageIndex, vaPage: PageIndex): LeafResult;
+  /**
+   * Gives back what {@link acquire} took. Experimental as {@link acquire}.
+   *
+   * @experimental
+   */
+  complete(cpu: CpuId): void;
+
+  /** ECREATE: `target` becomes a SECS. */
+  ecreate(cpu: CpuId, target: PageIndex, source: SecsSource): LeafResult;
+  /** EADD: `target` becomes a measured-in TCS or REG page at `linearPage`. `secinfo`: {@link SecInfo} bits and type. */
+  eadd(
+    cpu: CpuId,
+    target: PageIndex,
+    secs: PageIndex,
+    linearPage: number,
+    secinfo: number,
+    contents: number,
+  ): LeafResult;
+  /** EEXTEND of the 256-byte chunk `chunk` (0 … 15) of `page`. */
+  eextend(cpu: CpuId, page: PageIndex, secs: PageIndex, chunk: number): LeafResult;
+  /** EINIT. */
+  einit(cpu: CpuId, secs: PageIndex, signature: SigStruct): LeafResult;
+  /** EREMOVE. */
+  eremove(cpu: CpuId, page: PageIndex): LeafResult;
+  /** EPA: `target` becomes a version array page. */
+  epa(cpu: CpuId, target: PageIndex): LeafResult;
+  /** EBLOCK. */
+  eblock(cpu: CpuId, page: PageIndex): LeafResult;
+  /** ETRACK. */
+  etrack(cpu: CpuId, secs: PageIndex): LeafResult;
+  /** EWB of `page` into `blob`, its version into slot `slot` (0 … 511) of `vaPage`. */
+  ewb(cpu: CpuId, page: PageIndex, vaPage: PageIndex, slot: number, blob: PagingBlob): LeafResult;
+  /** ELDU of `blob` into `target`; `secs` is `-1` for SECS and VA pages. */
+  eldu(
+    cpu: CpuId,
+    target: PageIndex,
+    secs: PageIndex,
+    vaPage: PageIndex,
+    slot: number,
+    blob: Readonly<PagingBlob>,
+  ): LeafResult;
+  /** EENTER through `tcs`, which software reaches at `linearPage`. */
+  eenter(cpu: CpuId, tcs: PageIndex, linearPage: number): LeafResult;
+  /** ERESUME through `tcs`. */
+  eresume(cpu: CpuId, tcs: PageIndex, linearPage: number): LeafResult;
+  /** EEXIT. */
+  eexit(cpu: CpuId): LeafResult;
+  /** Asynchronous exit; does nothing if the CPU is not inside. @returns true if it was inside */
+  aex(cpu: CpuId): boolean;
+
+  /** SECS page of the enclave that `cpu` executes in, or `-1`. */
+  insideOf(cpu: CpuId): PageIndex;
+  /** May code of the enclave `secs` access `page` at `linearPage`? Judged as for a TLB miss. */
+  check(secs: PageIndex, page: PageIndex, linearPage: number, kind: AccessKind): EpcmCheckResult;
+  /** Puts new contents into a page that the enclave writes to. */
+  setContents(page: PageIndex, contents: number): void;
+
+  /** Reads an entry for reports and invariants. Allocates. */
+  entry(page: PageIndex): EpcmEntry;
+  /** Is the entry valid? Plain and cheap. */
+  isValid(page: PageIndex): boolean;
+  /** Reads the tracking state of a SECS for reports and invariants. Allocates. */
+  tracking(secs: PageIndex): TrackingState;
+  /** Number of occupied slots of a version array page, for reports and invariants. */
+  occupiedSlots(vaPage: PageIndex): number;
+  /** Loses all EPC contents (power cycle): every entry invalid, every CPU outside, new paging key. */
+  powerCycle(): void;
+}

@@ -1,0 +1,22 @@
+/**
+ * The execution model: CPUs, threads, locks, wait queues, IPIs, and the drivers of the three worlds.
+ *
+ * @module
+ */
+
+export type { Touch } from './checking.js';
+export { Checking } from './checking.js';
+export type { CostEntries, CostEntry, CostGrade } from './cost-table.js';
+export { clientCosts, costPresets, createCostTable, serverCosts } from './cost-table.js';
+export type { ExecutionOptions, ExecutionResult, ExploredStep, FailureKind } from './explored.js';
+export { ABANDON } from './explored.js';
+export type { InterruptHandler } from './ipi.js';
+export { Ipi } from './ipi.js';
+export { LockOrder } from './lock-order.js';
+export type { KernelThreadPolicy, MachineOptions } from './machine.js';
+export { createMachine, Machine } from './machine.js';
+export { Objects } from './objects.js';
+export type { ThreadOptions } from './thread.js';
+export { MachineThread } from './thread.js';
+export type { Work, WorkQueue } from './work-queue.js';
+export type { World } from './world.js';

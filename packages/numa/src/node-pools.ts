@@ -1,0 +1,128 @@
+import type {
+  FallbackOrder,
+  FrameTable,
+  ListId,
+  LockFactory,
+  NodeId,
+  PageIndex,
+  PagePool,
+  Probe,
+  Routine,
+  SgxHardware,
+  SharedNumber,
+  Thread,
+} from '@epckit/interface';
+import { createAscendingOrder } from './ascending-order.js';
+import { NodeLists } from './node-lists.js';
+import type { NodeWalkParts } from './node-walk.js';
+import { NodeWalk } from './node-walk.js';
+import type { SanitizeOptions } from './sanitize.js';
+import { sanitize } from './sanitize.js';
+
+/** How pools are set up. */
+export interface NodePoolsOptions {
+  /** Makes the fallback order for the nodes that have EPC. Default: ascending node id with wrap-around. */
+  readonly createOrder?: (nodes: readonly NodeId[]) => FallbackOrder;
+  /** Makes lists and locks. Default: {@link NodeLists}. */
+  readonly createLists?: (frames: FrameTable, locks: LockFactory, probe: Probe | null) => NodeLists;
+  /** Makes the walk recipe. Default: {@link NodeWalk}. */
+  readonly createWalk?: (parts: NodeWalkParts) => NodeWalk;
+}
+
+/** What pools use. */
+export interface NodePoolsComponents {
+  /** Frame table whose pages are all on no list. */
+  readonly frames: FrameTable;
+  /** Makes the node locks and the free count. */
+  readonly locks: LockFactory;
+  /** Executes EREMOVE while sanitizing. */
+  readonly hardware: SgxHardware;
+  /** Trace points, or `null`. */
+  readonly probe: Probe | null;
+}
+
+/** Pools of free pages, one per node, and the pages that are in none because of their state. */
+export interface NodePools extends PagePool {
+  /** Locks and lists, for recipes and reports. */
+  readonly lists: NodeLists;
+  /** Pages that wait to be sanitized (Linux `sgx_dirty_page_list`). */
+  readonly dirty: ListId;
+  /** Cleans the dirty list in two passes. @returns pages that stay dirty */
+  sanitize(thread: Thread, options?: SanitizeOptions): Routine<number>;
+}
+
+/** Free lists per node, first in, first out, with one atomic global count (Linux 5.16 and later). */
+class FifoNodePools implements NodePools {
+  readonly lists: NodeLists;
+  readonly dirty: ListId;
+  readonly #left: ListId;
+  readonly #free: SharedNumber;
+  readonly #walk: NodeWalk;
+  readonly #components: NodePoolsComponents;
+
+  constructor(options: NodePoolsOptions, components: NodePoolsComponents) {
+    const { frames, locks, probe } = components;
+    const createOrder = options.createOrder ?? createAscendingOrder;
+    const createWalk = options.createWalk ?? ((parts: NodeWalkParts) => new NodeWalk(parts));
+    this.#components = components;
+    this.dirty = frames.createList('dirty');
+    this.#left = frames.createList('dirty after this pass');
+    this.lists = options.createLists?.(frames, locks, probe) ?? new NodeLists(frames, locks, probe);
+    this.#free = locks.sharedNumber('free pages', 0);
+    this.#walk = createWalk({ lists: this.lists, order: createOrder(this.lists.nodes), free: this.#free });
+    frames.appendAll(this.dirty);
+  }
+
+  get nodes(): readonly NodeId[] {
+    return this.lists.nodes;
+  }
+
+  get freeReading(): number {
+    return this.#free.reading;
+  }
+
+  get free(): number {
+    return this.#free.value;
+  }
+
+  freeCount(thread: Thread): number {
+    return this.#free.read(thread);
+  }
+
+  freeOnNode(node: NodeId): number {
+    return this.#components.frames.length(this.lists.free(node));
+  }
+
+  take(thread: Thread): Routine<number> {
+    return this.#walk.take(thread);
+  }
+
+  *give(thread: Thread, page: PageIndex): Routine<void> {
+    const node = this.#components.frames.node(page);
+    const lock = this.lists.lock(node);
+    while (lock.mustWait(thread)) yield lock.acquire;
+    this.lists.putFree(thread, node, page);
+    lock.release(thread);
+    // Outside the lock and atomic: nodes have different locks.
+    if (thread.clock > thread.limit) yield this.#free.adding;
+    this.#free.add(thread, 1);
+  }
+
+  sanitize(thread: Thread, options: SanitizeOptions = {}): Routine<number> {
+    const { frames, hardware, probe } = this.#components;
+    const { lists, dirty } = this;
+    return sanitize(
+      { frames, hardware, probe, lists, dirty, free: this.#free, left: this.#left },
+      thread,
+      options,
+    );
+  }
+}
+
+/**
+ * Makes the pools of a machine with every page on the dirty list (Linux `sgx_page_cache_init`): until
+ * {@link NodePools.sanitize} has cleaned a page there is nothing to allocate.
+ */
+export function createNodePools(options: NodePoolsOptions, components: NodePoolsComponents): NodePools {
+  return new FifoNodePools(options, components);
+}

@@ -1,0 +1,1 @@
+export { fine } from '../../frames/src/upward.js';

@@ -1,0 +1,1 @@
+export { fine } from '../../numa/src/index.js';

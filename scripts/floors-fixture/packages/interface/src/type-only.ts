@@ -1,0 +1,3 @@
+import type { fine } from '../../numa/src/index.js';
+
+export type Fine = typeof fine;

@@ -1,0 +1,1 @@
+export { fine } from '../../interface/src/index.js';
