@@ -21,10 +21,12 @@ export function checkAccess(
   if (epcm.type(page) !== PageType.REG) return EpcmCheck.TYPE;
   if (epcm.link(page) !== secs) return EpcmCheck.OWNER;
   if (epcm.linearPage(page) !== linearPage) return EpcmCheck.ADDRESS;
-  return (flags & permission(kind)) === 0 ? EpcmCheck.PERMISSION : EpcmCheck.OK;
+  if ((flags & permission(kind)) === 0) return EpcmCheck.PERMISSION;
+  return epcm.isPoisoned(page) ? EpcmCheck.POISON : EpcmCheck.OK;
 }
 
-function permission(kind: AccessKind): number {
+/** SECINFO bit that an access needs. */
+export function permission(kind: AccessKind): number {
   if (kind === Access.READ) return SecInfo.R;
   return kind === Access.WRITE ? SecInfo.W : SecInfo.X;
 }

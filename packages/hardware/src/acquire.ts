@@ -1,5 +1,5 @@
 import type { CpuId, LeafId, LeafResult, PageIndex } from '@epckit/interface';
-import { Mode, NONE } from '@epckit/interface';
+import { Leaf, Mode, NONE } from '@epckit/interface';
 import type { ConflictRow } from './conflicts.js';
 import { conflictRowsOf, Operand, Reached } from './conflicts.js';
 import type { Parts } from './parts.js';
@@ -20,14 +20,13 @@ export function acquireRows(
 ): LeafResult {
   const rows = conflictRowsOf(leaf);
   for (const row of rows) {
-    if (row.operand !== Operand.OWNER && !isLate(row) && !parts.epcm.isEpc(select(row, page, secs, vaPage)))
-      return 0;
+    if (!isLate(row) && !isFound(parts, row, select(row, page, secs, vaPage))) return 0;
   }
   for (const row of rows) {
-    if (!isReached(parts, row, page, secs, vaPage)) return 0;
-    const target = row.operand === Operand.OWNER ? ownerOf(parts, page) : select(row, page, secs, vaPage);
-    if (target === NONE) return 0;
-    parts.accesses.entry(target, Mode.WRITE);
+    if (!isReached(parts, cpu, row, page, secs, vaPage)) return 0;
+    const target = targetOf(parts, row, page, secs, vaPage);
+    if (target === NONE && leaf !== Leaf.EUPDATESVN) return 0;
+    if (target !== NONE) parts.accesses.entry(target, Mode.WRITE);
     const conflict = parts.locks.judge(cpu, row, target);
     if (conflict !== 0) {
       parts.locks.release(cpu);
@@ -41,8 +40,10 @@ export function acquireRows(
 /** Gives back what the processor holds. */
 export function releaseRows(parts: Parts, cpu: CpuId): void {
   const { locks, accesses } = parts;
-  for (let index = locks.count(cpu) - 1; index >= 0; index--)
-    accesses.entry(locks.page(cpu, index), Mode.WRITE);
+  for (let index = locks.count(cpu) - 1; index >= 0; index--) {
+    const page = locks.page(cpu, index);
+    if (page !== NONE) accesses.entry(page, Mode.WRITE);
+  }
   locks.release(cpu);
 }
 
@@ -51,9 +52,25 @@ function isLate(row: ConflictRow): boolean {
   return (row.reached & Reached.VA_VALID) !== 0;
 }
 
+function isFound(parts: Parts, row: ConflictRow, page: PageIndex): boolean {
+  return row.operand >= Operand.OWNER || row.leaf === Leaf.EUPDATESVN || parts.epcm.isEpc(page);
+}
+
 function select(row: ConflictRow, page: PageIndex, secs: PageIndex, vaPage: PageIndex): PageIndex {
   if (row.operand === Operand.SECS) return secs;
   return row.operand === Operand.VA ? vaPage : page;
+}
+
+function targetOf(
+  parts: Parts,
+  row: ConflictRow,
+  page: PageIndex,
+  secs: PageIndex,
+  vaPage: PageIndex,
+): PageIndex {
+  if (row.leaf === Leaf.EUPDATESVN) return NONE;
+  if (row.operand === Operand.ENCLAVE && parts.epcm.isSecs(page)) return page;
+  return row.operand >= Operand.OWNER ? ownerOf(parts, page) : select(row, page, secs, vaPage);
 }
 
 function ownerOf(parts: Parts, page: PageIndex): PageIndex {
@@ -62,6 +79,7 @@ function ownerOf(parts: Parts, page: PageIndex): PageIndex {
 
 function isReached(
   parts: Parts,
+  cpu: CpuId,
   row: ConflictRow,
   page: PageIndex,
   secs: PageIndex,
@@ -70,9 +88,17 @@ function isReached(
   const { epcm } = parts;
   const { reached } = row;
   if ((reached & Reached.PAGE_FREE) !== 0 && epcm.isValid(page)) return false;
+  if ((reached & Reached.PAGE_VALID) !== 0 && !epcm.isValid(page)) return false;
   if ((reached & Reached.PAGE_SECS) !== 0 && !epcm.isSecs(page)) return false;
   if ((reached & Reached.PAGE_OWNED) !== 0 && ownerOf(parts, page) !== secs) return false;
+  if ((reached & Reached.PAGE_ENTERED) !== 0 && !isEntered(parts, cpu, page)) return false;
   if ((reached & Reached.SECS_VALID) !== 0 && !epcm.isSecs(secs)) return false;
   if ((reached & Reached.VA_VALID) !== 0 && !epcm.isVersionArray(vaPage)) return false;
   return !isLate(row) || row.operand !== Operand.SECS || epcm.isEpc(secs);
+}
+
+function isEntered(parts: Parts, cpu: CpuId, page: PageIndex): boolean {
+  const { epcm, tracking } = parts;
+  const owner = ownerOf(parts, page);
+  return owner !== NONE && owner === tracking.activeSecs(cpu) && !epcm.isBlocked(page);
 }

@@ -1,6 +1,5 @@
 import type { EpcmEntry, PageIndex } from '@epckit/interface';
-import { PageType, SecInfo } from '@epckit/interface';
-import { isChildType } from './epcm.js';
+import { NONE, PageType, SecInfo } from '@epckit/interface';
 import type { HardwareModel } from './hardware-model.js';
 
 /** A broken EPCM invariant, as plain data. */
@@ -30,7 +29,7 @@ export function checkEpcm(hardware: HardwareModel): EpcmViolation[] {
     if (!entry.valid) continue;
     const report = (rule: string, message: string) => found.push({ rule, page, message });
     checkFlags(entry, report);
-    if (!isChildType(entry.type)) continue;
+    if (entry.secs === NONE) continue;
     children.set(entry.secs, (children.get(entry.secs) ?? 0) + 1);
     checkOwner(hardware, entry, report);
   }

@@ -1,24 +1,22 @@
 import type { EpcmEntry, PageIndex, PageTypeId } from '@epckit/interface';
 import { NONE, PageType, SecInfo } from '@epckit/interface';
 
-// State column: SECINFO bits R … PR in 5:0, BLOCKED in 6, VALID in 7, page type in 10:8, TCS.STATE in 11.
+// State column: SECINFO bits R … PR in 5:0, BLOCKED in 6, VALID in 7, page type in 10:8, TCS.STATE in 11,
+// poison in 12. A free entry has every bit but poison 0.
 // Bits 5:0 and 10:8 are laid out as PCMD.SECINFO.FLAGS, so EWB and ELDU copy them with one mask.
 const FLAGS = 0x3f;
 const BLOCKED = 0x40;
 const VALID = 0x80;
 const TYPE = 0x700;
 const ACTIVE = 0x800;
+const POISON = 0x1000;
 const SECINFO = FLAGS | TYPE;
 const SECS = PageType.SECS << SecInfo.TYPE_SHIFT;
 const VA = PageType.VA << SecInfo.TYPE_SHIFT;
 
-/** Page types with an owning SECS, one bit each. Shadow-stack types join them on processors with CET. */
+/** Page types with an owning SECS, one bit each. */
 const CHILD_TYPES = (1 << PageType.TCS) | (1 << PageType.REG) | (1 << PageType.TRIM);
-
-/** Does a page of this type (any byte) belong to a SECS? */
-export function isChildType(type: number): boolean {
-  return type < 8 && ((CHILD_TYPES >> type) & 1) === 1;
-}
+const SHADOW_STACK_TYPES = (1 << PageType.SS_FIRST) | (1 << PageType.SS_REST);
 
 /**
  * The EPCM: one entry per EPC page in five private columns, 26 bytes per page.
@@ -31,19 +29,25 @@ export class Epcm {
   readonly pageCount: number;
   /** Counts changes of VALID, type, permissions and BLOCKED. */
   changes = 0;
-  /** VALID, BLOCKED, SECINFO flags, type, TCS.STATE: 2 bytes. */
+  /** Valid entries. */
+  validCount = 0;
+  /** Page types that belong to a SECS, one bit each. */
+  readonly #childTypes: number;
+  /** VALID, BLOCKED, SECINFO flags, type, TCS.STATE, poison: 2 bytes. */
   readonly #state: Uint16Array;
   /** ENCLAVESECS of a child; slot of a SECS in its table; array of a VA page: 4 bytes. */
   readonly #link: Int32Array;
-  /** Epoch of the last EBLOCK, 0 is none: 4 bytes. */
+  /** Epoch of the last EBLOCK, EMODPR or EMODT, 0 is none: 4 bytes. */
   readonly #trackEpoch: Uint32Array;
   /** ENCLAVEADDRESS / 4096: 8 bytes. */
   readonly #linearPage: Float64Array;
   /** Tag of the 4096 bytes: 8 bytes. */
   readonly #contents: Float64Array;
 
-  constructor(pageCount: number) {
+  /** @param hasShadowStacks - are the shadow-stack types enumerated, and so child types? */
+  constructor(pageCount: number, hasShadowStacks: boolean) {
     this.pageCount = pageCount;
+    this.#childTypes = hasShadowStacks ? CHILD_TYPES | SHADOW_STACK_TYPES : CHILD_TYPES;
     this.#state = new Uint16Array(pageCount);
     this.#link = new Int32Array(pageCount);
     this.#trackEpoch = new Uint32Array(pageCount);
@@ -69,7 +73,15 @@ export class Epcm {
   }
   /** Valid page with an owning SECS? */
   isChild(page: PageIndex): boolean {
-    return this.isValid(page) && isChildType(this.type(page));
+    return this.isValid(page) && this.isChildType(this.type(page));
+  }
+  /** Does a page of this type (any byte) belong to a SECS? */
+  isChildType(type: number): boolean {
+    return type < 8 && ((this.#childTypes >> type) & 1) === 1;
+  }
+  /** Is the memory of the page broken? Holds for free pages too. */
+  isPoisoned(page: PageIndex): boolean {
+    return (this.#stateOf(page) & POISON) !== 0;
   }
   /** PT. */
   type(page: PageIndex): PageTypeId {
@@ -99,7 +111,7 @@ export class Epcm {
   linearPage(page: PageIndex): number {
     return this.#linearPage[page] as number;
   }
-  /** Epoch of the last EBLOCK, 0 for none. */
+  /** Epoch of the last EBLOCK, EMODPR or EMODT, 0 for none. */
   trackEpoch(page: PageIndex): number {
     return this.#trackEpoch[page] as number;
   }
@@ -110,7 +122,8 @@ export class Epcm {
 
   /** Makes a free entry valid: not blocked, never tracked. */
   install(page: PageIndex, secinfo: number, link: number, linearPage: number, contents: number): void {
-    this.#state[page] = VALID | (secinfo & SECINFO);
+    this.#state[page] = (this.#stateOf(page) & POISON) | VALID | (secinfo & SECINFO);
+    this.validCount++;
     this.#link[page] = link;
     this.#trackEpoch[page] = 0;
     this.#linearPage[page] = linearPage;
@@ -119,7 +132,8 @@ export class Epcm {
   }
   /** Makes an entry free. */
   free(page: PageIndex): void {
-    this.#state[page] = 0;
+    this.#state[page] = this.#stateOf(page) & POISON;
+    this.validCount--;
     this.changes++;
   }
   /** Sets BLOCKED and notes the epoch. */
@@ -127,6 +141,24 @@ export class Epcm {
     this.#state[page] = this.#stateOf(page) | BLOCKED;
     this.#trackEpoch[page] = epoch;
     this.changes++;
+  }
+  /** Replaces flags and type; BLOCKED and epoch stay. */
+  setSecinfo(page: PageIndex, secinfo: number): void {
+    this.#state[page] = (this.#stateOf(page) & ~SECINFO) | (secinfo & SECINFO);
+    this.changes++;
+  }
+  /** Replaces flags and type and notes the epoch: EMODPR and EMODT. */
+  modify(page: PageIndex, secinfo: number, epoch: number): void {
+    this.setSecinfo(page, secinfo);
+    this.#trackEpoch[page] = epoch;
+  }
+  /** Drops the epoch: the change that it stood for was accepted. */
+  accept(page: PageIndex, secinfo: number): void {
+    this.modify(page, secinfo, 0);
+  }
+  /** The memory of the page is broken from now on: no EPCM change. */
+  poison(page: PageIndex): void {
+    this.#state[page] = this.#stateOf(page) | POISON;
   }
   /** Replaces the contents tag; no EPCM change. */
   setContents(page: PageIndex, contents: number): void {
@@ -137,9 +169,10 @@ export class Epcm {
     const state = this.#stateOf(page);
     this.#state[page] = active ? state | ACTIVE : state & ~ACTIVE;
   }
-  /** Frees every entry. */
+  /** Frees every entry; poison goes too. */
   clear(): void {
     this.#state.fill(0);
+    this.validCount = 0;
     this.changes++;
   }
 

@@ -1,5 +1,6 @@
 import type { CpuId, LeafResult, PageIndex } from '@epckit/interface';
 import type { ConflictRow } from './conflicts.js';
+import { Hold } from './conflicts.js';
 
 /** Most rows that one leaf has in the conflict table. */
 const HOLDS_PER_CPU = 4;
@@ -10,6 +11,8 @@ export class HeldLocks {
   readonly #pages: Int32Array;
   readonly #holds: Uint8Array;
   readonly #counts: Uint8Array;
+  /** Is the processor in a guest with EPC virtualization extensions? */
+  readonly #isExtended: Uint8Array;
   /** processors that hold anything */
   #holders = 0;
 
@@ -18,12 +21,23 @@ export class HeldLocks {
     this.#pages = new Int32Array(cpuCount * HOLDS_PER_CPU);
     this.#holds = new Uint8Array(cpuCount * HOLDS_PER_CPU);
     this.#counts = new Uint8Array(cpuCount);
+    this.#isExtended = new Uint8Array(cpuCount);
+  }
+
+  /** Is the processor in VMX non-root operation with "enable EPC virtualization extensions"? */
+  isExtended(cpu: CpuId): boolean {
+    return this.#isExtended[cpu] !== 0;
+  }
+  /** Moves the processor into or out of such a guest. */
+  setExtended(cpu: CpuId, extended: boolean): void {
+    this.#isExtended[cpu] = extended ? 1 : 0;
   }
 
   /** Outcome of a leaf that reaches `row` for `page`: 0, or the row's result if another processor refuses it. */
   judge(cpu: CpuId, row: ConflictRow, page: PageIndex): LeafResult {
     if (this.#holders === 0) return 0;
-    return this.#isRefused(cpu, row, page) ? row.result : 0;
+    if (!this.#isRefused(cpu, row, page)) return 0;
+    return this.isExtended(cpu) ? row.guestResult : row.result;
   }
 
   /** Does the processor hold anything? */
@@ -65,7 +79,10 @@ export class HeldLocks {
       if (other === cpu) continue;
       const end = other * HOLDS_PER_CPU + (this.#counts[other] as number);
       for (let at = other * HOLDS_PER_CPU; at < end; at++) {
-        if (this.#pages[at] === page && ((this.#holds[at] as number) & row.refusedBy) !== 0) return true;
+        const hold = this.#holds[at] as number;
+        // EUPDATESVN is about every page: it has no operand of its own.
+        const isMet = this.#pages[at] === page || ((hold | row.holds) & Hold.UPDATE) !== 0;
+        if (isMet && (hold & row.refusedBy) !== 0) return true;
       }
     }
     return false;

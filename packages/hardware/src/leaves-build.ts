@@ -1,32 +1,29 @@
-import type { CpuId, LeafResult, PageIndex, SecsSource, SigStruct } from '@epckit/interface';
-import { Attribute, LeafFault, Mode, PageType, SecInfo, SgxCode } from '@epckit/interface';
+import type { CpuId, LeafResult, PageIndex, SecsSource } from '@epckit/interface';
+import { LeafFault, Mode, PageType, SecInfo, SgxCode } from '@epckit/interface';
+import { refusesPage } from './check-page.js';
+import { refusesSecs } from './check-secs.js';
 import { ConflictRows } from './conflicts.js';
-import { HardwareMisuse } from './errors.js';
-import { measureAdd, measureCreate, measureExtend, measurementOf } from './measurement.js';
+import { FaultOperand } from './faults.js';
+import { measureAdd, measureCreate, measureExtend } from './measurement.js';
 import type { Parts } from './parts.js';
-import { CONTENTS_LIMIT } from './tcs.js';
+import { hasReservedOrState, isShadowStack, PERMISSIONS, typeOf } from './secinfo.js';
 
-const PERMISSIONS = SecInfo.R | SecInfo.W | SecInfo.X;
-const SETTABLE = Attribute.DEBUG | Attribute.MODE64BIT | Attribute.PROVISIONKEY | Attribute.EINITTOKENKEY;
 const CHUNK_COUNT = 16;
-/** First page number that is not canonical in the lower half, with 48-bit linear addresses. */
-const CANONICAL_PAGES = 2 ** 35;
-const LINEAR_PAGES = 2 ** 52;
-const PAGES_BELOW_4GIB = 2 ** 20;
 
 /** ECREATE (SDM vol. 3D): `target` becomes a SECS with the next EID. */
 export function ecreate(parts: Parts, cpu: CpuId, target: PageIndex, source: SecsSource): LeafResult {
-  const { epcm, secsTable, tracking, accesses } = parts;
-  if (!epcm.isEpc(target)) return LeafFault.PF;
+  const { epcm, secsTable, tracking, accesses, faults } = parts;
+  if (!epcm.isEpc(target)) return faults.notEpc(FaultOperand.PAGE, target);
   const conflict = parts.locks.judge(cpu, ConflictRows.ECREATE_TARGET, target);
   if (conflict !== 0) return conflict;
   accesses.entry(target, Mode.READ);
-  if (epcm.isValid(target)) return LeafFault.PF;
-  if (!isLegalSecs(source)) return LeafFault.GP;
+  if (epcm.isValid(target)) return faults.at(FaultOperand.PAGE);
+  if (refusesSecs(source, parts.features)) return LeafFault.GP;
 
   const slot = secsTable.create(source);
-  measureCreate(secsTable, slot);
+  measureCreate(secsTable, slot, parts.features.cet);
   tracking.reset(slot);
+  secsTable.setContext(slot, contextOf(target));
   epcm.install(target, PageType.SECS << SecInfo.TYPE_SHIFT, slot, 0, 0);
   accesses.entry(target, Mode.WRITE);
   accesses.tracking(target, Mode.WRITE);
@@ -34,14 +31,9 @@ export function ecreate(parts: Parts, cpu: CpuId, target: PageIndex, source: Sec
   return SgxCode.SUCCESS;
 }
 
-/** Rows 13 to 18 of ECREATE; all of them end in #GP. */
-function isLegalSecs({ basePage, pageCount, attributes, ssaFrameSize }: SecsSource): boolean {
-  const isWide = (attributes & Attribute.MODE64BIT) !== 0;
-  const isLow = basePage >= 0 && basePage < (isWide ? CANONICAL_PAGES : PAGES_BELOW_4GIB);
-  const isHigh = isWide && basePage >= LINEAR_PAGES - CANONICAL_PAGES && basePage < LINEAR_PAGES;
-  if (ssaFrameSize < 1 || !(isLow || isHigh)) return false;
-  if (pageCount < 2 || 2 ** Math.round(Math.log2(pageCount)) !== pageCount) return false;
-  return basePage % pageCount === 0 && (attributes & ~SETTABLE) === 0;
+/** [model] ENCLAVECONTEXT that ECREATE and loads of a SECS give: EPC page × 4096, the address from the EPC's start. */
+export function contextOf(secs: PageIndex): number {
+  return secs * 4096;
 }
 
 /** EADD (SDM vol. 3D): `target` becomes a page of an enclave that is not initialised yet. */
@@ -52,32 +44,28 @@ export function eadd(
   secs: PageIndex,
   linearPage: number,
   secinfo: number,
-  contents: number,
+  source: number | Uint8Array,
 ): LeafResult {
-  const { epcm, secsTable, locks, accesses } = parts;
-  if (!epcm.isEpc(target) || !epcm.isEpc(secs)) return LeafFault.PF;
-  if (!isLegalSecInfo(secinfo)) return LeafFault.GP;
-  let conflict = locks.judge(cpu, ConflictRows.EADD_TARGET, target);
-  if (conflict !== 0) return conflict;
-  accesses.entry(target, Mode.READ);
-  if (epcm.isValid(target)) return LeafFault.PF;
-  conflict = locks.judge(cpu, ConflictRows.EADD_SECS, secs);
-  if (conflict !== 0) return conflict;
-  accesses.entry(secs, Mode.READ);
-  if (!epcm.isSecs(secs)) return LeafFault.PF;
-
+  const { epcm, secsTable, locks, accesses, contents, faults } = parts;
+  const refusal = refuseAdd(parts, cpu, target, secs, secinfo);
+  if (refusal !== 0) return refusal;
   const slot = epcm.link(secs);
-  const isTcs = secinfo >> SecInfo.TYPE_SHIFT === PageType.TCS;
-  if (!isTcs && (secinfo & (SecInfo.R | SecInfo.W)) === SecInfo.W) return LeafFault.GP;
-  if (!secsTable.contains(slot, linearPage)) return LeafFault.GP;
-  conflict = locks.judge(cpu, ConflictRows.EADD_MEASURE, secs);
-  if (conflict !== 0) return conflict;
-  if (secsTable.isInitialised(slot)) return LeafFault.GP;
+  const type = typeOf(secinfo);
+  const handle = contents.adopt(source);
+  const giveUp = (result: LeafResult): LeafResult => {
+    contents.release(handle);
+    return result;
+  };
+  if (refusesPage(parts, slot, linearPage, secinfo, handle)) return giveUp(LeafFault.GP);
+  if (!secsTable.contains(slot, linearPage)) return giveUp(LeafFault.GP);
+  const conflict = locks.judge(cpu, ConflictRows.EADD_MEASURE, secs);
+  if (conflict !== 0) return giveUp(conflict);
+  if (secsTable.isInitialised(slot)) return giveUp(LeafFault.GP);
 
-  requireTag(contents);
+  const isTcs = type === PageType.TCS;
   const installed = isTcs ? secinfo & ~PERMISSIONS : secinfo;
   measureAdd(secsTable, slot, linearPage, installed);
-  epcm.install(target, installed, secs, linearPage, contents);
+  epcm.install(target, installed, secs, linearPage, isTcs ? contents.resetThread(handle) : handle);
   secsTable.addChildren(slot, 1);
   accesses.entry(target, Mode.WRITE);
   accesses.entry(secs, Mode.WRITE);
@@ -85,23 +73,33 @@ export function eadd(
   return SgxCode.SUCCESS;
 }
 
-/** A larger tag would collide with the hidden bytes of a TCS page. */
-function requireTag(contents: number): void {
-  if (Number.isInteger(contents) && contents >= 0 && contents < CONTENTS_LIMIT) return;
-  throw new HardwareMisuse(
-    'A contents tag must be an integer from 0 to 2^40 - 1.',
-    [`given: ${contents}`],
-    'Number the contents, or hash them to 40 bits.',
-  );
+/** Rows 3 to 11 of EADD. */
+function refuseAdd(
+  parts: Parts,
+  cpu: CpuId,
+  target: PageIndex,
+  secs: PageIndex,
+  secinfo: number,
+): LeafResult {
+  const { epcm, locks, accesses, features, faults } = parts;
+  if (!epcm.isEpc(target)) return faults.notEpc(FaultOperand.PAGE, target);
+  if (!epcm.isEpc(secs)) return faults.notEpc(FaultOperand.SECS, secs);
+  const type = typeOf(secinfo);
+  const isStack = isShadowStack(type);
+  const isAddable = type === PageType.REG || type === PageType.TCS || (isStack && features.cet);
+  if (hasReservedOrState(secinfo) || !isAddable) return LeafFault.GP;
+  if (isStack && !parts.platform.hasShadowStacks(cpu)) return LeafFault.GP;
+  let conflict = locks.judge(cpu, ConflictRows.EADD_TARGET, target);
+  if (conflict !== 0) return conflict;
+  accesses.entry(target, Mode.READ);
+  if (epcm.isValid(target)) return faults.at(FaultOperand.PAGE);
+  conflict = locks.judge(cpu, ConflictRows.EADD_SECS, secs);
+  if (conflict !== 0) return conflict;
+  accesses.entry(secs, Mode.READ);
+  return epcm.isSecs(secs) ? SgxCode.SUCCESS : faults.at(FaultOperand.SECS);
 }
 
-/** Permissions and a type that EADD takes; PENDING, MODIFIED and PR count as reserved. */
-function isLegalSecInfo(secinfo: number): boolean {
-  const type = secinfo & ~PERMISSIONS;
-  return type === PageType.REG << SecInfo.TYPE_SHIFT || type === PageType.TCS << SecInfo.TYPE_SHIFT;
-}
-
-/** EEXTEND (SDM vol. 3D): measures 256 bytes. */
+/** EEXTEND (SDM vol. 3D): measures 256 bytes. BLOCKED, PENDING and MODIFIED do not matter. */
 export function eextend(
   parts: Parts,
   cpu: CpuId,
@@ -109,15 +107,15 @@ export function eextend(
   secs: PageIndex,
   chunk: number,
 ): LeafResult {
-  const { epcm, secsTable, locks, accesses } = parts;
-  if (!epcm.isEpc(secs)) return LeafFault.PF;
+  const { epcm, secsTable, locks, accesses, contents, faults } = parts;
+  if (!epcm.isEpc(secs)) return faults.notEpc(FaultOperand.SECS, secs);
   if ((chunk & (CHUNK_COUNT - 1)) !== chunk) return LeafFault.GP;
-  if (!epcm.isEpc(page)) return LeafFault.PF;
+  if (!epcm.isEpc(page)) return faults.notEpc(FaultOperand.PAGE, page);
   let conflict = locks.judge(cpu, ConflictRows.EEXTEND_TARGET, page);
   if (conflict !== 0) return conflict;
   accesses.entry(page, Mode.READ);
-  if (!epcm.isValid(page)) return LeafFault.PF;
-  if (!epcm.isChild(page) || epcm.type(page) === PageType.TRIM) return LeafFault.PF;
+  if (!epcm.isValid(page)) return faults.at(FaultOperand.PAGE);
+  if (!epcm.isChild(page) || epcm.type(page) === PageType.TRIM) return faults.at(FaultOperand.PAGE);
   if (epcm.link(page) !== secs) return LeafFault.GP;
   conflict = locks.judge(cpu, ConflictRows.EEXTEND_MEASURE, secs);
   if (conflict !== 0) return conflict;
@@ -125,41 +123,19 @@ export function eextend(
   accesses.entry(secs, Mode.READ);
   if (secsTable.isInitialised(slot)) return LeafFault.GP;
 
-  measureExtend(secsTable, slot, epcm.linearPage(page), chunk, epcm.contents(page));
-  accesses.entry(secs, Mode.WRITE);
-  return SgxCode.SUCCESS;
-}
-
-/** EINIT (SDM vol. 3D): ends the building phase. */
-export function einit(parts: Parts, cpu: CpuId, secs: PageIndex, signature: SigStruct): LeafResult {
-  const { epcm, secsTable, locks, accesses } = parts;
-  if (!epcm.isEpc(secs)) return LeafFault.PF;
-  let conflict = locks.judge(cpu, ConflictRows.EINIT_SECS, secs);
-  if (conflict !== 0) return conflict;
-  accesses.entry(secs, Mode.READ);
-  if (!epcm.isSecs(secs)) return LeafFault.PF;
-  conflict = locks.judge(cpu, ConflictRows.EINIT_MEASURE, secs);
-  if (conflict !== 0) return conflict;
-  const slot = epcm.link(secs);
-  if (secsTable.isInitialised(slot)) return LeafFault.GP;
-  const expected = signature.measurement;
-  if (expected !== undefined && expected.toLowerCase() !== measurementOf(secsTable, slot)) {
-    return SgxCode.INVALID_MEASUREMENT;
-  }
-
-  secsTable.initialise(slot);
+  measureExtend(secsTable, slot, epcm.linearPage(page), chunk, contents, epcm.contents(page));
   accesses.entry(secs, Mode.WRITE);
   return SgxCode.SUCCESS;
 }
 
 /** EPA (SDM vol. 3D): `target` becomes an empty version array page. */
 export function epa(parts: Parts, cpu: CpuId, target: PageIndex): LeafResult {
-  const { epcm, accesses } = parts;
-  if (!epcm.isEpc(target)) return LeafFault.PF;
+  const { epcm, accesses, faults } = parts;
+  if (!epcm.isEpc(target)) return faults.notEpc(FaultOperand.PAGE, target);
   const conflict = parts.locks.judge(cpu, ConflictRows.EPA_TARGET, target);
   if (conflict !== 0) return conflict;
   accesses.entry(target, Mode.READ);
-  if (epcm.isValid(target)) return LeafFault.PF;
+  if (epcm.isValid(target)) return faults.at(FaultOperand.PAGE);
 
   epcm.install(target, PageType.VA << SecInfo.TYPE_SHIFT, parts.versions.take(), 0, 0);
   accesses.entry(target, Mode.WRITE);

@@ -1,13 +1,16 @@
 import type { CpuId, LeafResult, PageIndex, PagingBlob } from '@epckit/interface';
-import { LeafFault, Mode, PageType, SgxCode } from '@epckit/interface';
+import { ConflictExit, LeafFault, Mode, PageType, SgxCode } from '@epckit/interface';
+import type { ConflictRow } from './conflicts.js';
 import { ConflictRows } from './conflicts.js';
+import { FaultOperand } from './faults.js';
+import { imageOf } from './page-image.js';
 import type { Parts } from './parts.js';
 import { SLOT_COUNT } from './version-arrays.js';
 
 /** EBLOCK (SDM vol. 3D): forbids new translations to a child page and notes the epoch. */
 export function eblock(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
-  const { epcm, tracking, locks, accesses } = parts;
-  if (!epcm.isEpc(page)) return LeafFault.PF;
+  const { epcm, tracking, locks, accesses, faults } = parts;
+  if (!epcm.isEpc(page)) return faults.notEpc(FaultOperand.PAGE, page);
   let conflict = locks.judge(cpu, ConflictRows.EBLOCK_TARGET, page);
   if (conflict !== 0) return conflict;
   accesses.entry(page, Mode.READ);
@@ -27,16 +30,37 @@ export function eblock(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
 
 /** ETRACK (SDM vol. 3D): begins a tracking cycle. */
 export function etrack(parts: Parts, cpu: CpuId, secs: PageIndex): LeafResult {
-  const { epcm, tracking, locks, accesses } = parts;
-  if (!epcm.isEpc(secs)) return LeafFault.PF;
+  const { epcm, locks, accesses, faults } = parts;
+  if (!epcm.isEpc(secs)) return faults.notEpc(FaultOperand.PAGE, secs);
   let conflict = locks.judge(cpu, ConflictRows.ETRACK_SECS, secs);
   if (conflict !== 0) return conflict;
   conflict = locks.judge(cpu, ConflictRows.ETRACK_TRACK, secs);
   if (conflict !== 0) return conflict;
   accesses.entry(secs, Mode.READ);
-  if (!epcm.isSecs(secs)) return LeafFault.PF;
+  return epcm.isSecs(secs) ? track(parts, cpu, secs) : faults.at(FaultOperand.PAGE);
+}
+
+/** ETRACKC (SDM vol. 3D): ETRACK for the enclave of any of its pages; conflicts are codes. */
+export function etrackc(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
+  const { epcm, locks, accesses, faults } = parts;
+  if (!epcm.isEpc(page)) return faults.notEpc(FaultOperand.PAGE, page);
+  let conflict = locks.judge(cpu, ConflictRows.ETRACKC_TARGET, page);
+  if (conflict !== 0) return conflict;
+  accesses.entry(page, Mode.READ);
+  if (!epcm.isValid(page)) return SgxCode.PG_INVLD;
+  const isSecs = epcm.isSecs(page);
+  if (!isSecs && !epcm.isChild(page)) return SgxCode.TRACK_NOT_REQUIRED;
+  const secs = isSecs ? page : epcm.link(page);
+  conflict = locks.judge(cpu, ConflictRows.ETRACKC_TRACK, secs);
+  return conflict !== 0 ? conflict : track(parts, cpu, secs);
+}
+
+function track(parts: Parts, cpu: CpuId, secs: PageIndex): LeafResult {
+  const { epcm, tracking, locks, accesses } = parts;
   accesses.tracking(secs, Mode.READ);
-  if (!tracking.advance(epcm.link(secs))) return SgxCode.PREV_TRK_INCMPL;
+  if (!tracking.advance(epcm.link(secs))) {
+    return locks.isExtended(cpu) ? ConflictExit.TRACKING_REFERENCE : SgxCode.PREV_TRK_INCMPL;
+  }
   accesses.tracking(secs, Mode.WRITE);
   return SgxCode.SUCCESS;
 }
@@ -53,7 +77,7 @@ export function ewb(
   const refusal = refuseEwb(parts, cpu, page, vaPage, slot);
   if (refusal !== 0) return refusal;
   const { epcm, versions, accesses } = parts;
-  const version = parts.crypto.takeVersion();
+  const version = parts.versionCounter.take();
   sealPage(parts, page, version, blob);
   const array = epcm.link(vaPage);
   const overwritten = versions.get(array, slot);
@@ -65,62 +89,78 @@ export function ewb(
   return overwritten === 0 ? SgxCode.SUCCESS : SgxCode.VA_SLOT_OCCUPIED;
 }
 
-/** Rows 1 to 15 of EWB; row 16 needs a guest. */
+/** Rows 1 to 16 of EWB. */
 function refuseEwb(parts: Parts, cpu: CpuId, page: PageIndex, vaPage: PageIndex, slot: number): LeafResult {
-  const { epcm, locks, accesses } = parts;
-  if (!epcm.isEpc(page)) return LeafFault.PF;
+  const { epcm, accesses, faults } = parts;
+  if (!epcm.isEpc(page)) return faults.notEpc(FaultOperand.PAGE, page);
   if ((slot & (SLOT_COUNT - 1)) !== slot) return LeafFault.GP;
-  if (!epcm.isEpc(vaPage)) return LeafFault.PF;
+  if (!epcm.isEpc(vaPage)) return faults.notEpc(FaultOperand.VA, vaPage);
   if (vaPage === page) return LeafFault.GP;
-  let conflict = locks.judge(cpu, ConflictRows.EWB_SOURCE, page);
+  let conflict = judge(parts, cpu, ConflictRows.EWB_SOURCE, page);
   if (conflict !== 0) return conflict;
-  conflict = locks.judge(cpu, ConflictRows.EWB_VA, vaPage);
+  conflict = judge(parts, cpu, ConflictRows.EWB_VA, vaPage);
   if (conflict !== 0) return conflict;
   accesses.entry(page, Mode.READ);
-  if (!epcm.isValid(page)) return LeafFault.PF;
+  if (!epcm.isValid(page)) return faults.at(FaultOperand.PAGE);
   accesses.entry(vaPage, Mode.READ);
-  if (!epcm.isVersionArray(vaPage)) return LeafFault.PF;
+  if (!epcm.isVersionArray(vaPage)) return faults.at(FaultOperand.VA);
   if (epcm.isChild(page)) return refuseChild(parts, cpu, page);
-  if (!epcm.isSecs(page)) return SgxCode.SUCCESS;
-  accesses.children(page, Mode.READ);
-  return parts.secsTable.children(epcm.link(page)) === 0 ? SgxCode.SUCCESS : SgxCode.CHILD_PRESENT;
+  return epcm.isSecs(page) ? refuseSecs(parts, cpu, page) : SgxCode.SUCCESS;
+}
+
+function judge(parts: Parts, cpu: CpuId, row: ConflictRow, page: PageIndex): LeafResult {
+  return parts.locks.judge(cpu, row, page);
 }
 
 /** Rows 12 to 14: a child page must be blocked, and no translation to it may be left. */
 function refuseChild(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
   const { epcm, tracking, accesses } = parts;
   const secs = epcm.link(page);
-  const conflict = parts.locks.judge(cpu, ConflictRows.EWB_OWNER, secs);
+  const conflict = judge(parts, cpu, ConflictRows.EWB_OWNER, secs);
   if (conflict !== 0) return conflict;
   if (!epcm.isBlocked(page)) return SgxCode.PAGE_NOT_BLOCKED;
   accesses.tracking(secs, Mode.READ);
   return tracking.isTracked(epcm.link(secs), epcm.trackEpoch(page)) ? SgxCode.SUCCESS : SgxCode.NOT_TRACKED;
 }
 
-/** Fills the blob. SECS and VA pages are bound to no enclave; their contents tag is the version itself. */
-function sealPage(parts: Parts, page: PageIndex, version: number, blob: PagingBlob): void {
-  const { epcm, secsTable, crypto } = parts;
-  const secinfo = epcm.secinfo(page);
-  const linearPage = epcm.linearPage(page);
-  const isChild = epcm.isChild(page);
-  const boundTo = isChild ? secsTable.enclaveId(epcm.link(epcm.link(page))) : 0;
-  const contents = isChild ? epcm.contents(page) : version;
-  crypto.seal(version, boundTo, linearPage, secinfo, contents);
-  blob.contents = contents;
-  blob.secinfo = secinfo;
-  blob.enclaveId = epcm.isSecs(page) ? secsTable.enclaveId(epcm.link(page)) : boundTo;
-  blob.linearPage = linearPage;
-  blob.macLow = crypto.macLow;
-  blob.macHigh = crypto.macHigh;
+/** Rows 15 and 16: no child in the EPC, nor one that a host has taken out of a guest's EPC. */
+function refuseSecs(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
+  parts.accesses.children(page, Mode.READ);
+  return hasChildren(parts, cpu, page) ? SgxCode.CHILD_PRESENT : SgxCode.SUCCESS;
 }
 
-/** Frees the entry; what does not fit into a tag is kept under the version. */
+/** Does a SECS have children, as `cpu` sees them? VIRTCHILDCNT counts in a guest with extensions only. */
+export function hasChildren({ epcm, secsTable, locks }: Parts, cpu: CpuId, secs: PageIndex): boolean {
+  const slot = epcm.link(secs);
+  if (secsTable.children(slot) !== 0) return true;
+  return locks.isExtended(cpu) && secsTable.virtualChildren(slot) !== 0;
+}
+
+/** Fills the blob. SECS and VA pages are bound to no enclave. */
+function sealPage(parts: Parts, page: PageIndex, version: number, blob: PagingBlob): void {
+  const { epcm, secsTable, contents } = parts;
+  const secinfo = epcm.secinfo(page);
+  const linearPage = epcm.linearPage(page);
+  blob.secinfo = secinfo;
+  blob.linearPage = linearPage;
+  if (epcm.isChild(page)) {
+    const enclaveId = secsTable.enclaveId(epcm.link(epcm.link(page)));
+    blob.enclaveId = enclaveId;
+    contents.seal(version, enclaveId, linearPage, secinfo, epcm.contents(page), blob);
+    return;
+  }
+  blob.enclaveId = epcm.isSecs(page) ? secsTable.enclaveId(epcm.link(page)) : 0;
+  contents.sealImage(version, secinfo, () => imageOf(parts, page), blob);
+}
+
+/** Frees the entry; what does not fit into contents is kept under the version. */
 function releaseEntry(parts: Parts, page: PageIndex, version: number): void {
   const { epcm, accesses } = parts;
   const link = epcm.link(page);
   if (epcm.isChild(page)) {
     parts.secsTable.addChildren(epcm.link(link), -1);
     accesses.children(link, Mode.ADD);
+    if (parts.tlbs !== null) parts.tlbs.leave(page, (cpu) => parts.tracking.activeTcs(cpu));
   } else {
     parts.images.save(epcm.type(page), version, link);
     if (epcm.type(page) === PageType.VA) accesses.slots(page, Mode.READ);

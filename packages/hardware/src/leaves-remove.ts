@@ -1,18 +1,20 @@
 import type { CpuId, LeafResult, PageIndex } from '@epckit/interface';
-import { LeafFault, Mode, PageType, SecInfo, SgxCode } from '@epckit/interface';
+import { Mode, PageType, SecInfo, SgxCode } from '@epckit/interface';
 import { ConflictRows } from './conflicts.js';
+import { FaultOperand } from './faults.js';
+import { hasChildren } from './leaves-evict.js';
 import type { Parts } from './parts.js';
 
 /** EREMOVE (SDM vol. 3D): frees a page without saving it. A free page is fine and stays free. */
 export function eremove(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
   const { epcm, accesses } = parts;
-  if (!epcm.isEpc(page)) return LeafFault.PF;
+  if (!epcm.isEpc(page)) return parts.faults.notEpc(FaultOperand.PAGE, page);
   const conflict = parts.locks.judge(cpu, ConflictRows.EREMOVE_TARGET, page);
   if (conflict !== 0) return conflict;
   accesses.entry(page, Mode.READ);
   if (!epcm.isValid(page)) return SgxCode.SUCCESS;
   if (epcm.isVersionArray(page)) return removeVersionArray(parts, page);
-  return epcm.isSecs(page) ? removeSecs(parts, page) : removeChild(parts, cpu, page);
+  return epcm.isSecs(page) ? removeSecs(parts, cpu, page) : removeChild(parts, cpu, page);
 }
 
 /** Row 5: occupied slots are lost without warning. */
@@ -25,13 +27,12 @@ function removeVersionArray(parts: Parts, page: PageIndex): LeafResult {
   return SgxCode.SUCCESS;
 }
 
-/** Rows 7 and 9; evicted children do not count. */
-function removeSecs(parts: Parts, page: PageIndex): LeafResult {
+/** Rows 7 to 9; evicted children do not count, except in a guest whose host has evicted them. */
+function removeSecs(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
   const { epcm, secsTable, accesses } = parts;
-  const slot = epcm.link(page);
   accesses.children(page, Mode.READ);
-  if (secsTable.children(slot) !== 0) return SgxCode.CHILD_PRESENT;
-  secsTable.release(slot);
+  if (hasChildren(parts, cpu, page)) return SgxCode.CHILD_PRESENT;
+  secsTable.release(epcm.link(page));
   epcm.free(page);
   accesses.entry(page, Mode.WRITE);
   return SgxCode.SUCCESS;
@@ -49,6 +50,8 @@ function removeChild(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
     accesses.tracking(secs, Mode.READ);
     if (parts.tracking.isActive(slot)) return SgxCode.ENCLAVE_ACT;
   }
+  if (parts.tlbs !== null) parts.tlbs.leave(page, (other) => parts.tracking.activeTcs(other));
+  parts.contents.release(epcm.contents(page));
   epcm.free(page);
   parts.secsTable.addChildren(slot, -1);
   accesses.entry(page, Mode.WRITE);

@@ -1,45 +1,81 @@
-import { Leaf } from '@epckit/interface';
-import { finish, mixNumber, mixWord } from './mix.js';
+import type { PageContents } from './page-contents.js';
 import type { SecsTable } from './secs-table.js';
+import { compressSha256, finishSha256, SHA256_BLOCK_BYTES, SHA256_STATE_WORDS, startSha256, toHex } from './sha256.js';
 
-// The SDM's MRENCLAVE is SHA-256 over blocks that begin with the leaf's name. Contents are tags here, so the
-// chain is a 2 × 32-bit hash over the same fields in the same order: two enclaves agree if and only if they
-// were built alike, and the base address does not matter.
+/** Words of a running measurement: the state of SHA-256, and the number of 64-byte blocks. */
+export const MEASUREMENT_WORDS = SHA256_STATE_WORDS + 1;
+const BLOCKS = SHA256_STATE_WORDS;
+const CHUNK_BYTES = 256;
 
-/** ECREATE: starts the chain with SSAFRAMESIZE and SIZE. */
-export function measureCreate(table: SecsTable, slot: number): void {
-  const { ssaFrameSize, pageCount } = table.entry(slot);
-  extend(table, slot, Leaf.ECREATE, ssaFrameSize, pageCount);
+const block = new Uint8Array(SHA256_BLOCK_BYTES);
+const blockView = new DataView(block.buffer);
+const chunk = new Uint8Array(CHUNK_BYTES);
+
+const NAMES = {
+  ECREATE: nameBytes('ECREATE'),
+  EADD: nameBytes('EADD'),
+  EEXTEND: nameBytes('EEXTEND'),
+};
+
+/** ECREATE (SDM vol. 3D): starts MRENCLAVE with SSAFRAMESIZE, SIZE, and the bitmap offset where CET is enumerated. */
+export function measureCreate(table: SecsTable, slot: number, hasCet: boolean): void {
+  const { ssaFrameSize, pageCount, cetBitmapOffset } = table.entry(slot);
+  const state = table.measureState(slot);
+  startSha256(state, 0);
+  state[BLOCKS] = 0;
+  begin(NAMES.ECREATE);
+  blockView.setUint32(8, ssaFrameSize, true);
+  blockView.setBigUint64(12, BigInt(pageCount) * 4096n, true);
+  if (hasCet) blockView.setBigUint64(20, cetBitmapOffset, true);
+  hash(state, block, 0);
 }
 
-/** EADD: offset in ELRANGE and SECINFO as installed. */
+/** EADD (SDM vol. 3D): offset in ELRANGE and the first 48 bytes of SECINFO as installed. */
 export function measureAdd(table: SecsTable, slot: number, linearPage: number, secinfo: number): void {
-  extend(table, slot, Leaf.EADD, linearPage - table.entry(slot).basePage, secinfo);
+  begin(NAMES.EADD);
+  blockView.setBigUint64(8, offsetOf(table, slot, linearPage), true);
+  blockView.setUint32(16, secinfo, true);
+  hash(table.measureState(slot), block, 0);
 }
 
-/** EEXTEND: offset of the chunk in units of 256 bytes, and the tag of the contents. */
+/** EEXTEND (SDM vol. 3D): offset of the chunk, then its 256 bytes. */
 export function measureExtend(
   table: SecsTable,
   slot: number,
   linearPage: number,
-  chunk: number,
-  contents: number,
+  chunkIndex: number,
+  contents: PageContents,
+  handle: number,
 ): void {
-  extend(table, slot, Leaf.EEXTEND, (linearPage - table.entry(slot).basePage) * 16 + chunk, contents);
+  const state = table.measureState(slot);
+  const offset = chunkIndex * CHUNK_BYTES;
+  begin(NAMES.EEXTEND);
+  blockView.setBigUint64(8, offsetOf(table, slot, linearPage) + BigInt(offset), true);
+  hash(state, block, 0);
+  contents.measure(handle, offset, chunk);
+  for (let at = 0; at < CHUNK_BYTES; at += SHA256_BLOCK_BYTES) hash(state, chunk, at);
 }
 
-/** Measurement so far as 64 hexadecimal digits: the form of ENCLAVEHASH. */
+/** MRENCLAVE as it would be if the build ended now, 64 hexadecimal digits: the form of ENCLAVEHASH. */
 export function measurementOf(table: SecsTable, slot: number): string {
-  let text = '';
-  for (let word = 0; word < 8; word++) {
-    const half = word % 2 === 0 ? table.measureLow(slot) : table.measureHigh(slot);
-    text += finish(mixWord(half, word)).toString(16).padStart(8, '0');
-  }
-  return text;
+  const state = table.measureState(slot);
+  return toHex(finishSha256(state, 0, state[BLOCKS] as number));
 }
 
-function extend(table: SecsTable, slot: number, leaf: number, first: number, second: number): void {
-  const low = mixNumber(mixNumber(mixWord(table.measureLow(slot), leaf), first), second);
-  const high = mixNumber(mixNumber(mixWord(table.measureHigh(slot), ~leaf), first), second);
-  table.setMeasure(slot, low, high);
+function begin(name: Uint8Array): void {
+  block.fill(0);
+  block.set(name);
+}
+
+function hash(state: Uint32Array, bytes: Uint8Array, at: number): void {
+  compressSha256(state, 0, bytes, at);
+  state[BLOCKS] = (state[BLOCKS] as number) + 1;
+}
+
+function offsetOf(table: SecsTable, slot: number, linearPage: number): bigint {
+  return BigInt(linearPage - table.entry(slot).basePage) * 4096n;
+}
+
+function nameBytes(name: string): Uint8Array {
+  return Uint8Array.from(name, (letter) => letter.charCodeAt(0));
 }

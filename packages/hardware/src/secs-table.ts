@@ -1,7 +1,8 @@
 import type { SecsSource } from '@epckit/interface';
 import { Attribute } from '@epckit/interface';
+import { MEASUREMENT_WORDS } from './measurement.js';
 
-/** The enclave range and the software-visible fields of a SECS, for reports and invariants. */
+/** What a SECS holds for software and for the package, for reports and invariants (SDM vol. 3D, 38.7). */
 export interface EnclaveEntry {
   /** EID: unique until the end of the process that models the machine, also across power cycles. */
   readonly enclaveId: number;
@@ -13,9 +14,45 @@ export interface EnclaveEntry {
   readonly attributes: number;
   /** SSA frame size in pages. */
   readonly ssaFrameSize: number;
+  /** XFRM. */
+  readonly xfrm: bigint;
+  /** MISCSELECT. */
+  readonly miscSelect: number;
+  /** CET_ATTRIBUTES. */
+  readonly cetAttributes: number;
+  /** CET_LEG_BITMAP_OFFSET in bytes. */
+  readonly cetBitmapOffset: bigint;
+  /** CONFIGID, 64 bytes; null for zeros. */
+  readonly configId: Uint8Array | null;
+  /** CONFIGSVN. */
+  readonly configSvn: number;
+  /** MRENCLAVE as 64 hexadecimal digits; empty before EINIT. */
+  readonly measurement: string;
+  /** MRSIGNER as 64 hexadecimal digits; empty before EINIT, and after an EINIT that named no signer. */
+  readonly signer: string;
+  /** ISVPRODID. */
+  readonly productId: number;
+  /** ISVSVN. */
+  readonly securityVersion: number;
 }
 
-const EMPTY: EnclaveEntry = { enclaveId: 0, basePage: 0, pageCount: 0, attributes: 0, ssaFrameSize: 0 };
+const EMPTY: EnclaveEntry = {
+  enclaveId: 0,
+  basePage: 0,
+  pageCount: 0,
+  attributes: 0,
+  ssaFrameSize: 0,
+  xfrm: 0n,
+  miscSelect: 0,
+  cetAttributes: 0,
+  cetBitmapOffset: 0n,
+  configId: null,
+  configSvn: 0,
+  measurement: '',
+  signer: '',
+  productId: 0,
+  securityVersion: 0,
+};
 
 /**
  * Contents of SECS pages, one slot per SECS that exists in or outside the EPC.
@@ -26,8 +63,10 @@ const EMPTY: EnclaveEntry = { enclaveId: 0, basePage: 0, pageCount: 0, attribute
 export class SecsTable {
   readonly #entries: EnclaveEntry[] = [];
   readonly #children: number[] = [];
-  readonly #measureLow: number[] = [];
-  readonly #measureHigh: number[] = [];
+  readonly #virtualChildren: number[] = [];
+  readonly #contexts: number[] = [];
+  readonly #dead: boolean[] = [];
+  readonly #measurements: Uint32Array[] = [];
   readonly #free: number[] = [];
   #lastEnclaveId = 0;
 
@@ -35,16 +74,35 @@ export class SecsTable {
   get slotCount(): number {
     return this.#entries.length;
   }
+  /** EID that was given out last, 0 for none. */
+  get lastEnclaveId(): number {
+    return this.#lastEnclaveId;
+  }
 
-  /** Takes a slot for a new SECS and gives it the next EID. */
+  /** Takes a slot for a new SECS and gives it the next EID. INIT is 0 whatever the source says. */
   create(source: SecsSource): number {
     const slot = this.#free.pop() ?? this.#entries.length;
     const { basePage, pageCount, attributes, ssaFrameSize } = source;
     this.#lastEnclaveId++;
-    this.#entries[slot] = { enclaveId: this.#lastEnclaveId, basePage, pageCount, attributes, ssaFrameSize };
+    this.#entries[slot] = {
+      ...EMPTY,
+      enclaveId: this.#lastEnclaveId,
+      basePage,
+      pageCount,
+      attributes: attributes & ~Attribute.INIT,
+      ssaFrameSize,
+      xfrm: source.xfrm ?? 3n,
+      miscSelect: source.miscSelect ?? 0,
+      cetAttributes: source.cetAttributes ?? 0,
+      cetBitmapOffset: source.cetBitmapOffset ?? 0n,
+      configId: source.configId ?? null,
+      configSvn: source.configSvn ?? 0,
+    };
     this.#children[slot] = 0;
-    this.#measureLow[slot] = 0;
-    this.#measureHigh[slot] = 0;
+    this.#virtualChildren[slot] = 0;
+    this.#contexts[slot] = 0;
+    this.#dead[slot] = false;
+    this.#measurements[slot] ??= new Uint32Array(MEASUREMENT_WORDS);
     return slot;
   }
   /** Forgets a SECS for ever. */
@@ -66,14 +124,21 @@ export class SecsTable {
   enclaveId(slot: number): number {
     return this.entry(slot).enclaveId;
   }
+  /** Is an attribute bit set? */
+  has(slot: number, attribute: number): boolean {
+    return (this.entry(slot).attributes & attribute) !== 0;
+  }
   /** ATTRIBUTES.INIT. */
   isInitialised(slot: number): boolean {
-    return (this.entry(slot).attributes & Attribute.INIT) !== 0;
+    return this.has(slot, Attribute.INIT);
   }
-  /** Sets ATTRIBUTES.INIT. */
-  initialise(slot: number): void {
+  /** Sets ATTRIBUTES.INIT and what EINIT stores. */
+  initialise(
+    slot: number,
+    identity: Pick<EnclaveEntry, 'measurement' | 'signer' | 'productId' | 'securityVersion'>,
+  ): void {
     const entry = this.entry(slot);
-    this.#entries[slot] = { ...entry, attributes: entry.attributes | Attribute.INIT };
+    this.#entries[slot] = { ...entry, ...identity, attributes: entry.attributes | Attribute.INIT };
   }
   /** Is the page in [BASEADDR, BASEADDR + SIZE)? */
   contains(slot: number, linearPage: number): boolean {
@@ -89,19 +154,33 @@ export class SecsTable {
   addChildren(slot: number, count: number): void {
     this.#children[slot] = this.children(slot) + count;
   }
-
-  /** Low half of the running measurement. */
-  measureLow(slot: number): number {
-    return this.#measureLow[slot] as number;
+  /** VIRTCHILDCNT: children that a host has taken out of the EPC of a guest. */
+  virtualChildren(slot: number): number {
+    return this.#virtualChildren[slot] as number;
   }
-  /** High half of the running measurement. */
-  measureHigh(slot: number): number {
-    return this.#measureHigh[slot] as number;
+  /** Adds to VIRTCHILDCNT. */
+  addVirtualChildren(slot: number, count: number): void {
+    this.#virtualChildren[slot] = this.virtualChildren(slot) + count;
   }
-  /** Replaces the running measurement. */
-  setMeasure(slot: number, low: number, high: number): void {
-    this.#measureLow[slot] = low;
-    this.#measureHigh[slot] = high;
+  /** ENCLAVECONTEXT. */
+  context(slot: number): number {
+    return this.#contexts[slot] as number;
+  }
+  /** Sets ENCLAVECONTEXT. */
+  setContext(slot: number, context: number): void {
+    this.#contexts[slot] = context;
+  }
+  /** Was broken memory of the enclave used? Nobody can enter it any more. */
+  isDead(slot: number): boolean {
+    return this.#dead[slot] as boolean;
+  }
+  /** Broken memory of the enclave was used. */
+  kill(slot: number): void {
+    this.#dead[slot] = true;
+  }
+  /** Running measurement: see `measurement.ts`. */
+  measureState(slot: number): Uint32Array {
+    return this.#measurements[slot] as Uint32Array;
   }
 
   /** Slot of the enclave with this EID, or -1. Looks at every slot. */

@@ -2,8 +2,10 @@ import type {
   AccessKind,
   AccessMonitor,
   CpuId,
+  DebugWord,
   EpcmCheckResult,
   EpcmEntry,
+  InitToken,
   LeafId,
   LeafResult,
   ObjectRegistry,
@@ -11,24 +13,41 @@ import type {
   PageIndex,
   PagingBlob,
   Probe,
+  RdInfo,
   SecsSource,
   SigStruct,
   TrackingState,
 } from '@epckit/interface';
-import { Leaf, Mode, NONE, op } from '@epckit/interface';
+import { Leaf, LeafFault, Mode, NONE, op } from '@epckit/interface';
 import { checkAccess } from './access-check.js';
 import { acquireRows, releaseRows } from './acquire.js';
 import { HardwareMisuse } from './errors.js';
+import type { FaultOperandId } from './faults.js';
+import { FaultOperand } from './faults.js';
+import type { SgxFeatureOptions, SgxFeatures } from './features.js';
+import { resolveFeatures } from './features.js';
 import type { HardwareModel } from './hardware-model.js';
-import { eadd, ecreate, eextend, einit, epa } from './leaves-build.js';
-import { aex, eenter, eexit, eresume } from './leaves-entry.js';
-import { eblock, etrack, ewb } from './leaves-evict.js';
-import { eldu } from './leaves-load.js';
+import { eaccept, eacceptcopy, emodpe, refuseSecinfoPage } from './leaves-accept.js';
+import { eadd, ecreate, eextend, epa } from './leaves-build.js';
+import { edbgrd, edbgwr } from './leaves-debug.js';
+import { aex, edeccssa, eenter, eexit, eresume } from './leaves-entry.js';
+import { eblock, etrack, etrackc, ewb } from './leaves-evict.js';
+import { edecvirtchild, eincvirtchild, erdinfo, esetcontext, eupdatesvn } from './leaves-host.js';
+import { einit } from './leaves-init.js';
+import type { LoadKind } from './leaves-load.js';
+import { LoadKinds, load } from './leaves-load.js';
+import { eaug, emodpr, emodt } from './leaves-modify.js';
 import { eremove } from './leaves-remove.js';
 import { measurementOf } from './measurement.js';
-import type { Parts } from './parts.js';
+import type { PageContents } from './page-contents.js';
+import type { Parts, PageWalk } from './parts.js';
 import { createParts, losePower } from './parts.js';
+import type { Platform } from './platform.js';
 import type { EnclaveEntry } from './secs-table.js';
+import { TagContents } from './tag-contents.js';
+import type { StaleTranslation } from './tlbs.js';
+import type { PageMapping, TranslatedId } from './translate.js';
+import { translate } from './translate.js';
 
 /** Size and switches of {@link createSgxHardware}. */
 export interface HardwareOptions {
@@ -41,6 +60,10 @@ export interface HardwareOptions {
    * frame. `true` if left out; `false` for replaying recordings of a model that has neither.
    */
   readonly tcsState?: boolean | undefined;
+  /** What the processor can do; {@link FeatureSet}`.OVERSUB` if left out. */
+  readonly features?: SgxFeatureOptions | undefined;
+  /** Keep a TLB per logical processor and note what tracking must prevent (I9). `false` if left out. */
+  readonly keepsTlbs?: boolean | undefined;
 }
 
 /** What the hardware needs from its surroundings. */
@@ -51,12 +74,16 @@ export interface HardwareComponents {
   readonly monitor: AccessMonitor | null;
   /** Sees every leaf and its result. */
   readonly probe: Pick<Probe, 'leaf'> | null;
+  /** What pages contain: tags if left out, real bytes from `@epckit/hardware/real`. */
+  readonly contents?: PageContents | undefined;
+  /** Finds the save state areas that entries check; if left out they are taken to be fine. */
+  readonly walk?: PageWalk | undefined;
 }
 
 /**
  * Makes the processor's side of an EPC that holds nothing yet.
  *
- * @throws HardwareMisuse if a count is not a positive integer
+ * @throws HardwareMisuse if a count is not a positive integer, or for features that no CPUID could report
  */
 export function createSgxHardware(options: HardwareOptions, components: HardwareComponents): HardwareModel {
   const { pageCount, cpuCount, tcsState = true } = options;
@@ -68,13 +95,19 @@ export function createSgxHardware(options: HardwareOptions, components: Hardware
       'Count the EPC pages of all sections, and the logical processors.',
     );
   }
-  const { objects, monitor, probe } = components;
-  const parts = createParts(pageCount, cpuCount, tcsState, objects, monitor);
-  return new TaggedHardware(cpuCount, parts, probe);
+  const { objects, monitor, probe, contents = new TagContents(), walk = null } = components;
+  const features = resolveFeatures(options.features);
+  const keepsTlbs = options.keepsTlbs ?? false;
+  const parts = createParts(
+    { pageCount, cpuCount, tcsState, features, contents, keepsTlbs, walk },
+    objects,
+    monitor,
+  );
+  return new ModelledHardware(cpuCount, parts, probe);
 }
 
-/** The model on contents tags. Each method runs one leaf and tells the probe. */
-class TaggedHardware implements HardwareModel {
+/** Each method runs one leaf and tells the probe. Leaves that the features do not have end in #GP. */
+class ModelledHardware implements HardwareModel {
   readonly pageCount: number;
   readonly cpuCount: number;
   readonly #parts: Parts;
@@ -92,6 +125,24 @@ class TaggedHardware implements HardwareModel {
   }
   get savedImages(): number {
     return this.#parts.images.count;
+  }
+  get lastEnclaveId(): number {
+    return this.#parts.secsTable.lastEnclaveId;
+  }
+  get features(): SgxFeatures {
+    return this.#parts.features;
+  }
+  get platform(): Platform {
+    return this.#parts.platform;
+  }
+  get faultOperand(): FaultOperandId {
+    return this.#parts.faults.operand;
+  }
+  get faultLinearPage(): number {
+    return this.#parts.faults.linearPage;
+  }
+  get staleTranslations(): readonly StaleTranslation[] {
+    return this.#parts.tlbs?.stale ?? [];
   }
 
   leafAt(page: PageIndex): Op {
@@ -131,8 +182,19 @@ class TaggedHardware implements HardwareModel {
   eextend(cpu: CpuId, page: PageIndex, secs: PageIndex, chunk: number): LeafResult {
     return this.#ended(cpu, Leaf.EEXTEND, page, eextend(this.#parts, cpu, page, secs, chunk), NONE, NONE);
   }
-  einit(cpu: CpuId, secs: PageIndex, signature: SigStruct): LeafResult {
-    return this.#ended(cpu, Leaf.EINIT, secs, einit(this.#parts, cpu, secs, signature), NONE, NONE);
+  eaddBytes(
+    cpu: CpuId,
+    target: PageIndex,
+    secs: PageIndex,
+    linearPage: number,
+    secinfo: number,
+    bytes: Uint8Array,
+  ): LeafResult {
+    const result = eadd(this.#parts, cpu, target, secs, linearPage, secinfo, bytes);
+    return this.#ended(cpu, Leaf.EADD, target, result, NONE, NONE);
+  }
+  einit(cpu: CpuId, secs: PageIndex, signature: SigStruct, token?: InitToken): LeafResult {
+    return this.#ended(cpu, Leaf.EINIT, secs, einit(this.#parts, cpu, secs, signature, token), NONE, NONE);
   }
   eremove(cpu: CpuId, page: PageIndex): LeafResult {
     return this.#ended(cpu, Leaf.EREMOVE, page, eremove(this.#parts, cpu, page), NONE, NONE);
@@ -149,6 +211,16 @@ class TaggedHardware implements HardwareModel {
   ewb(cpu: CpuId, page: PageIndex, vaPage: PageIndex, slot: number, blob: PagingBlob): LeafResult {
     return this.#ended(cpu, Leaf.EWB, page, ewb(this.#parts, cpu, page, vaPage, slot, blob), vaPage, slot);
   }
+  eldb(
+    cpu: CpuId,
+    target: PageIndex,
+    secs: PageIndex,
+    vaPage: PageIndex,
+    slot: number,
+    blob: Readonly<PagingBlob>,
+  ): LeafResult {
+    return this.#load(Leaf.ELDB, LoadKinds.ELDB, cpu, target, secs, vaPage, slot, blob);
+  }
   eldu(
     cpu: CpuId,
     target: PageIndex,
@@ -157,8 +229,100 @@ class TaggedHardware implements HardwareModel {
     slot: number,
     blob: Readonly<PagingBlob>,
   ): LeafResult {
-    const result = eldu(this.#parts, cpu, target, secs, vaPage, slot, blob);
-    return this.#ended(cpu, Leaf.ELDU, target, result, vaPage, slot);
+    return this.#load(Leaf.ELDU, LoadKinds.ELDU, cpu, target, secs, vaPage, slot, blob);
+  }
+  eldbc(
+    cpu: CpuId,
+    target: PageIndex,
+    secs: PageIndex,
+    vaPage: PageIndex,
+    slot: number,
+    blob: Readonly<PagingBlob>,
+  ): LeafResult {
+    if (!this.#parts.features.enclsC) return LeafFault.GP;
+    return this.#load(Leaf.ELDBC, LoadKinds.ELDBC, cpu, target, secs, vaPage, slot, blob);
+  }
+  elduc(
+    cpu: CpuId,
+    target: PageIndex,
+    secs: PageIndex,
+    vaPage: PageIndex,
+    slot: number,
+    blob: Readonly<PagingBlob>,
+  ): LeafResult {
+    if (!this.#parts.features.enclsC) return LeafFault.GP;
+    return this.#load(Leaf.ELDUC, LoadKinds.ELDUC, cpu, target, secs, vaPage, slot, blob);
+  }
+  etrackc(cpu: CpuId, page: PageIndex): LeafResult {
+    if (!this.#parts.features.enclsC) return LeafFault.GP;
+    return this.#ended(cpu, Leaf.ETRACKC, page, etrackc(this.#parts, cpu, page), NONE, NONE);
+  }
+  erdinfo(cpu: CpuId, page: PageIndex, info: RdInfo): LeafResult {
+    if (!this.#parts.features.enclsC) return LeafFault.GP;
+    return this.#ended(cpu, Leaf.ERDINFO, page, erdinfo(this.#parts, cpu, page, info), NONE, NONE);
+  }
+  eaug(cpu: CpuId, target: PageIndex, secs: PageIndex, linearPage: number, secinfo: number): LeafResult {
+    if (!this.#parts.features.sgx2) return LeafFault.GP;
+    const result = eaug(this.#parts, cpu, target, secs, linearPage, secinfo);
+    return this.#ended(cpu, Leaf.EAUG, target, result, NONE, NONE);
+  }
+  emodpr(cpu: CpuId, page: PageIndex, secinfo: number): LeafResult {
+    if (!this.#parts.features.sgx2) return LeafFault.GP;
+    return this.#ended(cpu, Leaf.EMODPR, page, emodpr(this.#parts, cpu, page, secinfo), NONE, NONE);
+  }
+  emodt(cpu: CpuId, page: PageIndex, secinfo: number): LeafResult {
+    if (!this.#parts.features.sgx2) return LeafFault.GP;
+    return this.#ended(cpu, Leaf.EMODT, page, emodt(this.#parts, cpu, page, secinfo), NONE, NONE);
+  }
+  edbgrd(cpu: CpuId, page: PageIndex, offset: number, word: DebugWord): LeafResult {
+    const result = edbgrd(this.#parts, cpu, page, offset, word);
+    return this.#ended(cpu, Leaf.EDBGRD, page, result, NONE, NONE);
+  }
+  edbgwr(cpu: CpuId, page: PageIndex, offset: number, value: bigint): LeafResult {
+    const result = edbgwr(this.#parts, cpu, page, offset, value);
+    return this.#ended(cpu, Leaf.EDBGWR, page, result, NONE, NONE);
+  }
+  eupdatesvn(cpu: CpuId): LeafResult {
+    if (!this.#parts.features.eupdatesvn) return LeafFault.GP;
+    return this.#ended(cpu, Leaf.EUPDATESVN, NONE, eupdatesvn(this.#parts, cpu), NONE, NONE);
+  }
+  eincvirtchild(cpu: CpuId, page: PageIndex, secs: PageIndex): LeafResult {
+    if (!this.#parts.features.enclv) return LeafFault.GP;
+    return this.#ended(cpu, Leaf.EINCVIRTCHILD, page, eincvirtchild(this.#parts, cpu, page, secs), NONE, NONE);
+  }
+  edecvirtchild(cpu: CpuId, page: PageIndex, secs: PageIndex): LeafResult {
+    if (!this.#parts.features.enclv) return LeafFault.GP;
+    return this.#ended(cpu, Leaf.EDECVIRTCHILD, page, edecvirtchild(this.#parts, cpu, page, secs), NONE, NONE);
+  }
+  esetcontext(cpu: CpuId, secs: PageIndex, context: number): LeafResult {
+    if (!this.#parts.features.enclv) return LeafFault.GP;
+    return this.#ended(cpu, Leaf.ESETCONTEXT, secs, esetcontext(this.#parts, cpu, secs, context), NONE, NONE);
+  }
+  eaccept(cpu: CpuId, page: PageIndex, linearPage: number, secinfo: number): LeafResult {
+    if (!this.#parts.features.sgx2) return LeafFault.GP;
+    const result = eaccept(this.#parts, cpu, page, linearPage, secinfo);
+    return this.#ended(cpu, Leaf.EACCEPT, page, result, NONE, NONE);
+  }
+  emodpe(cpu: CpuId, page: PageIndex, linearPage: number, secinfo: number): LeafResult {
+    if (!this.#parts.features.sgx2) return LeafFault.GP;
+    const result = emodpe(this.#parts, cpu, page, linearPage, secinfo);
+    return this.#ended(cpu, Leaf.EMODPE, page, result, NONE, NONE);
+  }
+  eacceptcopy(
+    cpu: CpuId,
+    page: PageIndex,
+    linearPage: number,
+    source: PageIndex,
+    sourceLinearPage: number,
+    secinfo: number,
+  ): LeafResult {
+    if (!this.#parts.features.sgx2) return LeafFault.GP;
+    const result = eacceptcopy(this.#parts, cpu, page, linearPage, source, sourceLinearPage, secinfo);
+    return this.#ended(cpu, Leaf.EACCEPTCOPY, page, result, NONE, NONE);
+  }
+  edeccssa(cpu: CpuId): LeafResult {
+    const secs = this.insideOf(cpu);
+    return this.#ended(cpu, Leaf.EDECCSSA, secs, edeccssa(this.#parts, cpu), NONE, NONE);
   }
   eenter(cpu: CpuId, tcs: PageIndex, linearPage: number): LeafResult {
     const result = eenter(this.#parts, cpu, tcs, linearPage);
@@ -189,8 +353,22 @@ class TaggedHardware implements HardwareModel {
     return checkAccess(this.#parts, secs, page, linearPage, kind);
   }
   setContents(page: PageIndex, contents: number): void {
-    this.#parts.epcm.setContents(page, contents);
-    this.#parts.accesses.entry(page, Mode.WRITE);
+    const { epcm, contents: store, accesses } = this.#parts;
+    store.release(epcm.contents(page));
+    epcm.setContents(page, store.adopt(contents));
+    accesses.entry(page, Mode.WRITE);
+  }
+  refuseSecinfoPage(cpu: CpuId, page: PageIndex, linearPage: number): LeafResult {
+    return refuseSecinfoPage(this.#parts, cpu, page, linearPage, FaultOperand.PAGE);
+  }
+  access(cpu: CpuId, linearPage: number, mapping: PageMapping | null, kind: AccessKind): TranslatedId {
+    return translate(this.#parts, cpu, linearPage, mapping, kind);
+  }
+  setExtended(cpu: CpuId, extended: boolean): void {
+    this.#parts.locks.setExtended(cpu, extended);
+  }
+  poison(page: PageIndex): void {
+    this.#parts.epcm.poison(page);
   }
 
   entry(page: PageIndex): EpcmEntry {
@@ -209,6 +387,13 @@ class TaggedHardware implements HardwareModel {
   secsChildren(secs: PageIndex): number {
     return this.#parts.secsTable.children(this.#slotOf(secs));
   }
+  virtualChildren(secs: PageIndex): number {
+    return this.#parts.secsTable.virtualChildren(this.#slotOf(secs));
+  }
+  versionIn(vaPage: PageIndex, slot: number): number {
+    const { epcm, versions } = this.#parts;
+    return epcm.isVersionArray(vaPage) ? versions.get(epcm.link(vaPage), slot) : 0;
+  }
   enclave(secs: PageIndex): EnclaveEntry {
     return this.#parts.secsTable.entry(this.#slotOf(secs));
   }
@@ -222,6 +407,20 @@ class TaggedHardware implements HardwareModel {
   powerCycle(): void {
     losePower(this.#parts);
     this.#parts.accesses.everything(Mode.WRITE);
+  }
+
+  #load(
+    leaf: LeafId,
+    kind: LoadKind,
+    cpu: CpuId,
+    target: PageIndex,
+    secs: PageIndex,
+    vaPage: PageIndex,
+    slot: number,
+    blob: Readonly<PagingBlob>,
+  ): LeafResult {
+    const result = load(this.#parts, kind, cpu, target, secs, vaPage, slot, blob);
+    return this.#ended(cpu, leaf, target, result, vaPage, slot);
   }
 
   #trackingOfSlot(slot: number): TrackingState {

@@ -41,6 +41,22 @@ export const SecInfo = {
   TYPE_SHIFT: 8,
 } as const;
 
+/** SECINFO of a page that EAUG adds without being told a type: REG, readable and writable. */
+export const AUGMENTED_SECINFO = SecInfo.R | SecInfo.W | (PageType.REG << SecInfo.TYPE_SHIFT);
+
+/**
+ * Values of an EPC page operand that name no EPC page. Leaves take any other negative number for
+ * {@link PageOperand.NULL}.
+ */
+export const PageOperand = {
+  /** address 0, or no operand; the same value as {@link NONE} */
+  NULL: -1,
+  /** an address that is not 0, page-aligned, and outside the EPC */
+  OUTSIDE: -2,
+  /** an address that is not aligned to 4096 bytes */
+  MISALIGNED: -3,
+} as const;
+
 /** Attributes of a SECS that the model looks at (SDM vol. 3D, 38.7). */
 export const Attribute = {
   /** EINIT has succeeded */
@@ -53,9 +69,18 @@ export const Attribute = {
   PROVISIONKEY: 0x10,
   /** may derive the launch key */
   EINITTOKENKEY: 0x20,
+  /** control-flow enforcement inside */
+  CET: 0x40,
+  /** key separation and sharing: CONFIGID and the extended identity are in use */
+  KSS: 0x80,
+  /** threads may ask to be told of asynchronous exits; position unconfirmed */
+  AEXNOTIFY: 0x400,
 } as const;
 
-/** What ECREATE takes from the source SECS. Linear addresses are page numbers (address / 4096). */
+/**
+ * What ECREATE takes from the source SECS. Linear addresses are page numbers (address / 4096); one that is not
+ * an integer stands for an address that is not page-aligned.
+ */
 export interface SecsSource {
   /** First page of ELRANGE, a multiple of {@link pageCount}. */
   readonly basePage: number;
@@ -65,12 +90,96 @@ export interface SecsSource {
   readonly attributes: number;
   /** SSA frame size in pages. */
   readonly ssaFrameSize: number;
+  /** XFRM; `3n` (x87 and SSE) if left out. */
+  readonly xfrm?: bigint | undefined;
+  /** MISCSELECT; 0 if left out. */
+  readonly miscSelect?: number | undefined;
+  /** CET_ATTRIBUTES; 0 if left out. */
+  readonly cetAttributes?: number | undefined;
+  /** CET_LEG_BITMAP_OFFSET in bytes; `0n` if left out. */
+  readonly cetBitmapOffset?: bigint | undefined;
+  /** CONFIGID, 64 bytes; zeros if left out. */
+  readonly configId?: Uint8Array | undefined;
+  /** CONFIGSVN; 0 if left out. */
+  readonly configSvn?: number | undefined;
+  /** Are all reserved bytes 0? `true` if left out. */
+  readonly isReservedZero?: boolean | undefined;
 }
 
-/** What EINIT takes from SIGSTRUCT and token. Checked fields grow with the hardware model. */
+/**
+ * What EINIT takes from SIGSTRUCT (SDM vol. 3D, 38.13). A field that is left out is not checked, or 0 where it
+ * is only stored: `{}` accepts whatever was built.
+ */
 export interface SigStruct {
-  /** Expected measurement as 64 hexadecimal digits, or undefined: accept whatever was measured. */
+  /** Expected measurement (ENCLAVEHASH) as 64 hexadecimal digits, or undefined: accept whatever was measured. */
   readonly measurement?: string | undefined;
+  /** Is the layout legal: headers, vendor, exponent 3, reserved bytes? `true` if left out. */
+  readonly isWellFormed?: boolean | undefined;
+  /** Does the RSA signature verify? `true` if left out. */
+  readonly isAuthentic?: boolean | undefined;
+  /**
+   * MRSIGNER: SHA-256 of MODULUS as 64 hexadecimal digits. If left out the processor's launch control is
+   * taken to agree and MRSIGNER becomes 0.
+   */
+  readonly signer?: string | undefined;
+  /** ATTRIBUTES that the enclave must have where {@link attributeMask} is set. */
+  readonly attributes?: number | undefined;
+  /** ATTRIBUTEMASK; 0 if left out: nothing is compared. */
+  readonly attributeMask?: number | undefined;
+  /** Upper half of ATTRIBUTES: XFRM to compare where {@link xfrmMask} is set. */
+  readonly xfrm?: bigint | undefined;
+  /** Upper half of ATTRIBUTEMASK; 0 if left out. */
+  readonly xfrmMask?: bigint | undefined;
+  /** MISCSELECT to compare where {@link miscMask} is set. */
+  readonly miscSelect?: number | undefined;
+  /** MISCMASK; 0 if left out. */
+  readonly miscMask?: number | undefined;
+  /** CET_ATTRIBUTES to compare where {@link cetMask} is set. */
+  readonly cetAttributes?: number | undefined;
+  /** CET_ATTRIBUTES_MASK; 0 if left out. */
+  readonly cetMask?: number | undefined;
+  /** Is ISVFAMILYID 0? `true` if left out. */
+  readonly isFamilyIdZero?: boolean | undefined;
+  /** ISVPRODID, stored. */
+  readonly productId?: number | undefined;
+  /** ISVSVN, stored. */
+  readonly securityVersion?: number | undefined;
+}
+
+/** What EINIT takes from an EINITTOKEN (SDM vol. 3D, 38.14). */
+export interface InitToken {
+  /** VALID, bit 0. */
+  readonly isValid: boolean;
+  /** Reserved bytes 0, and not a token of a debug launch enclave for a production enclave? `true` if left out. */
+  readonly isWellFormed?: boolean | undefined;
+  /** Is its CPUSVN one that the processor has? `true` if left out. */
+  readonly isCpuSvnKnown?: boolean | undefined;
+  /** Does its MAC verify? `true` if left out. */
+  readonly isAuthentic?: boolean | undefined;
+  /** MRENCLAVE as 64 hexadecimal digits. */
+  readonly measurement: string;
+  /** MRSIGNER as 64 hexadecimal digits. */
+  readonly signer: string;
+  /** ATTRIBUTES. */
+  readonly attributes: number;
+}
+
+/** What ERDINFO writes (SDM vol. 3D, 38; offsets unconfirmed). Caller-owned and reused. */
+export interface RdInfo {
+  /** STATUS bit 0 CHILDPRESENT, bit 1 VIRTCHILDPRESENT. */
+  status: number;
+  /** {@link SecInfo} bits and page type. */
+  flags: number;
+  /** FLAGS bit 63. */
+  blocked: boolean;
+  /** ENCLAVECONTEXT. */
+  context: number;
+}
+
+/** Eight bytes that EDBGRD fills. Caller-owned and reused. */
+export interface DebugWord {
+  /** The bytes as a little-endian number below 2^64. */
+  value: bigint;
 }
 
 /**
@@ -124,6 +233,8 @@ export const EpcmCheck = {
   ADDRESS: 7,
   /** R, W or X is missing */
   PERMISSION: 8,
+  /** the memory is broken: the access ends in a machine check */
+  POISON: 9,
 } as const;
 /** Value of {@link EpcmCheck}. */
 export type EpcmCheckResult = (typeof EpcmCheck)[keyof typeof EpcmCheck];
@@ -204,8 +315,8 @@ export interface SgxHardware {
   ): LeafResult;
   /** EEXTEND of the 256-byte chunk `chunk` (0 … 15) of `page`. */
   eextend(cpu: CpuId, page: PageIndex, secs: PageIndex, chunk: number): LeafResult;
-  /** EINIT. */
-  einit(cpu: CpuId, secs: PageIndex, signature: SigStruct): LeafResult;
+  /** EINIT. Without a token, or with one that is not valid, launch control compares the signer. */
+  einit(cpu: CpuId, secs: PageIndex, signature: SigStruct, token?: InitToken): LeafResult;
   /** EREMOVE. */
   eremove(cpu: CpuId, page: PageIndex): LeafResult;
   /** EPA: `target` becomes a version array page. */
@@ -225,10 +336,86 @@ export interface SgxHardware {
     slot: number,
     blob: Readonly<PagingBlob>,
   ): LeafResult;
+  /** ELDB: as ELDU, but a child page arrives blocked. */
+  eldb(
+    cpu: CpuId,
+    target: PageIndex,
+    secs: PageIndex,
+    vaPage: PageIndex,
+    slot: number,
+    blob: Readonly<PagingBlob>,
+  ): LeafResult;
+  /** ELDBC: as ELDB, but a conflict is code 7. */
+  eldbc(
+    cpu: CpuId,
+    target: PageIndex,
+    secs: PageIndex,
+    vaPage: PageIndex,
+    slot: number,
+    blob: Readonly<PagingBlob>,
+  ): LeafResult;
+  /** ELDUC: as ELDU, but a conflict is code 7. */
+  elduc(
+    cpu: CpuId,
+    target: PageIndex,
+    secs: PageIndex,
+    vaPage: PageIndex,
+    slot: number,
+    blob: Readonly<PagingBlob>,
+  ): LeafResult;
+  /** ETRACKC: ETRACK for the enclave of any page; a conflict is code 7. */
+  etrackc(cpu: CpuId, page: PageIndex): LeafResult;
+  /**
+   * EAUG: `target` becomes a PENDING page at `linearPage` of an initialised enclave. `secinfo`: 0 for a REG page,
+   * else {@link SecInfo} bits and type of a shadow-stack page.
+   */
+  eaug(
+    cpu: CpuId,
+    target: PageIndex,
+    secs: PageIndex,
+    linearPage: number,
+    secinfo: number,
+  ): LeafResult;
+  /** EMODPR: takes away every permission that `secinfo` has not. */
+  emodpr(cpu: CpuId, page: PageIndex, secinfo: number): LeafResult;
+  /** EMODT: changes the type to the one in `secinfo`, TCS or TRIM. */
+  emodt(cpu: CpuId, page: PageIndex, secinfo: number): LeafResult;
+  /** EDBGRD of the 8 bytes at `offset` (a multiple of 8) into `word`. */
+  edbgrd(cpu: CpuId, page: PageIndex, offset: number, word: DebugWord): LeafResult;
+  /** EDBGWR of the 8 bytes at `offset` (a multiple of 8). */
+  edbgwr(cpu: CpuId, page: PageIndex, offset: number, value: bigint): LeafResult;
+  /** ERDINFO into `info`, which is written on success only. */
+  erdinfo(cpu: CpuId, page: PageIndex, info: RdInfo): LeafResult;
+  /** EUPDATESVN. */
+  eupdatesvn(cpu: CpuId): LeafResult;
+  /** EINCVIRTCHILD: one evicted child more of `secs`, which owns `page` or is it. */
+  eincvirtchild(cpu: CpuId, page: PageIndex, secs: PageIndex): LeafResult;
+  /** EDECVIRTCHILD: one evicted child less. */
+  edecvirtchild(cpu: CpuId, page: PageIndex, secs: PageIndex): LeafResult;
+  /** ESETCONTEXT: sets ENCLAVECONTEXT of `secs`. */
+  esetcontext(cpu: CpuId, secs: PageIndex, context: number): LeafResult;
+  /**
+   * EACCEPT by the enclave that `cpu` is in: it expects `page` to be at `linearPage` with `secinfo`
+   * ({@link SecInfo} bits R, W, X, PENDING, MODIFIED, PR and type).
+   */
+  eaccept(cpu: CpuId, page: PageIndex, linearPage: number, secinfo: number): LeafResult;
+  /** EMODPE by the enclave that `cpu` is in: adds the permissions of `secinfo`. */
+  emodpe(cpu: CpuId, page: PageIndex, linearPage: number, secinfo: number): LeafResult;
+  /** EACCEPTCOPY by the enclave that `cpu` is in: `page` gets contents of `source` and permissions of `secinfo`. */
+  eacceptcopy(
+    cpu: CpuId,
+    page: PageIndex,
+    linearPage: number,
+    source: PageIndex,
+    sourceLinearPage: number,
+    secinfo: number,
+  ): LeafResult;
   /** EENTER through `tcs`, which software reaches at `linearPage`. */
   eenter(cpu: CpuId, tcs: PageIndex, linearPage: number): LeafResult;
   /** ERESUME through `tcs`. */
   eresume(cpu: CpuId, tcs: PageIndex, linearPage: number): LeafResult;
+  /** EDECCSSA by the enclave that `cpu` is in. */
+  edeccssa(cpu: CpuId): LeafResult;
   /** EEXIT. */
   eexit(cpu: CpuId): LeafResult;
   /** Asynchronous exit; does nothing if the CPU is not inside. @returns true if it was inside */

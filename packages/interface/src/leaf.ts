@@ -64,6 +64,8 @@ export const Leaf = {
   EMODPE: 0x206,
   /** ENCLU: accepts a new page with contents */
   EACCEPTCOPY: 0x207,
+  /** ENCLU: drops a save state frame */
+  EDECCSSA: 0x209,
   /** asynchronous exit, an event */
   AEX: 0x2ff,
 } as const;

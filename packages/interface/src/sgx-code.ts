@@ -87,13 +87,49 @@ export const sgxCodeNames: Readonly<Record<number, SgxCodeName>> = Object.freeze
 export const FAULT_FLAG = 0x40000000;
 
 /**
- * Set in a {@link LeafResult} when a guest's leaf left the guest instead of completing; the low bits hold
- * the basic exit reason (60 ENCLS, 70 ENCLV, 71 SGX conflict). The host acts and the guest repeats the leaf.
+ * Set in a {@link LeafResult} when a guest's leaf left the guest instead of completing; bits 7:0 hold the
+ * {@link ExitReason}. The host acts and the guest repeats the leaf.
  * Native hardware never returns it. Experimental: no owner uses it yet.
  *
  * @experimental
  */
 export const EXIT_FLAG = 0x20000000;
+
+/** Why a guest's leaf left the guest with reason 71 (SDM vol. 3C, SGX conflict; numbers from VMM headers). */
+export const SgxConflict = {
+  /** ETRACK or ETRACKC is running on the enclave */
+  TRACKING_RESOURCE: 0,
+  /** the tracking cycle before has not ended */
+  TRACKING_REFERENCE: 1,
+  /** a page is in use; natively the leaf faults */
+  EPC_PAGE_EXCEPTION: 2,
+  /** a page is in use; natively the leaf returns code 7 */
+  EPC_PAGE_ERROR: 3,
+} as const;
+/** Value of {@link SgxConflict}. */
+export type SgxConflictId = (typeof SgxConflict)[keyof typeof SgxConflict];
+
+/** Basic reasons of VM exits that leaves cause (SDM vol. 3D, appendix C). */
+export const ExitReason = {
+  /** ENCLS is intercepted */
+  ENCLS: 60,
+  /** ENCLV is intercepted */
+  ENCLV: 70,
+  /** a conflict that the host is to resolve */
+  SGX_CONFLICT: 71,
+} as const;
+
+/** {@link LeafResult} of a guest's leaf that meets a conflict: exit reason in bits 7:0, its code in bits 9:8. */
+export const ConflictExit = {
+  /** see {@link SgxConflict} */
+  TRACKING_RESOURCE: EXIT_FLAG | (SgxConflict.TRACKING_RESOURCE << 8) | ExitReason.SGX_CONFLICT,
+  /** see {@link SgxConflict} */
+  TRACKING_REFERENCE: EXIT_FLAG | (SgxConflict.TRACKING_REFERENCE << 8) | ExitReason.SGX_CONFLICT,
+  /** see {@link SgxConflict} */
+  EPC_PAGE_EXCEPTION: EXIT_FLAG | (SgxConflict.EPC_PAGE_EXCEPTION << 8) | ExitReason.SGX_CONFLICT,
+  /** see {@link SgxConflict} */
+  EPC_PAGE_ERROR: EXIT_FLAG | (SgxConflict.EPC_PAGE_ERROR << 8) | ExitReason.SGX_CONFLICT,
+} as const;
 
 /** Faults of leaf functions as {@link LeafResult} values. */
 export const LeafFault = {

@@ -72,6 +72,7 @@ export const leaves: readonly (readonly [number, string])[] = [
   [0x205, 'EACCEPT'],
   [0x206, 'EMODPE'],
   [0x207, 'EACCEPTCOPY'],
+  [0x209, 'EDECCSSA'],
   [0x2ff, 'AEX'],
 ];
 

@@ -1,34 +1,23 @@
 import { finish, highWord, mixWord } from './mix.js';
 
-const FIRST_VERSION = 8;
-const VERSION_STEP = 8;
-
 /**
- * Versions and message authentication of evicted pages, on tags instead of bytes.
+ * Message authentication of evicted pages on tags instead of bytes.
  *
- * The processor has a counter (CR_PAGING_VERSION), a key (CR_BASE_PK) and AES-GCM; any keyed function with the
- * same accept and reject behaviour does. This one is a 2 × 32-bit hash: equal inputs always agree, a change of
+ * The processor has a key (CR_BASE_PK) and AES-GCM; any keyed function with the same accept and reject behaviour
+ * does. This one is a 2 × 32-bit hash: equal inputs always agree, a change of
  * any single word is always noticed (each round is a bijection), and it is no protection against an adversary.
  */
-export class PagingCrypto {
+export class TagCrypto {
   /** Low half of the tag that {@link seal} computed last. */
   macLow = 0;
   /** High half of it. */
   macHigh = 0;
-  #nextVersion = FIRST_VERSION;
   #keyCount = 0;
   #keyLow = 0;
   #keyHigh = 0;
 
   constructor() {
     this.renewKey();
-  }
-
-  /** Takes a fresh version: a multiple of 8, never 0, never given out before. */
-  takeVersion(): number {
-    const version = this.#nextVersion;
-    this.#nextVersion = version + VERSION_STEP;
-    return version;
   }
 
   /** Replaces the key, so that no blob made before is accepted again. */
