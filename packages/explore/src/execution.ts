@@ -43,6 +43,8 @@ export interface ExecutionParts {
 /** Schedule as the machine calls it: it sees the machine's threads. */
 export interface MachineSchedule {
   choose(enabled: readonly MachineThread[]): number;
+  /** Which of `others` has a leaf running beside that of `thread`; left out where leaves never overlap. */
+  overlap?(thread: MachineThread, others: readonly MachineThread[]): number;
 }
 
 /** Sets the case up and runs it once. @throws MisuseError if its machine is not in checking mode */
@@ -57,6 +59,12 @@ export function runOnce(subject: Case, schedule: MachineSchedule, parts: Executi
   const chooser: Schedule = {
     begin: () => true,
     choose: (enabled) => schedule.choose(enabled as readonly MachineThread[]),
+    ...(schedule.overlap === undefined
+      ? {}
+      : {
+          overlap: (thread, others) =>
+            schedule.overlap?.(thread as MachineThread, others as readonly MachineThread[]) ?? -1,
+        }),
   };
   const result = machine.runExplored(chooser, {
     maxSteps: parts.maxSteps,

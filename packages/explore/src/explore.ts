@@ -1,7 +1,7 @@
 import { MisuseError } from '@epckit/interface';
 import type { ExploredStep } from '@epckit/machine';
 import type { Case, Mark, World } from './case.js';
-import type { Execution } from './execution.js';
+import type { Execution, MachineSchedule } from './execution.js';
 import { runOnce } from './execution.js';
 import type { Finding } from './finding.js';
 import { createFinding } from './finding.js';
@@ -29,6 +29,11 @@ export interface ExploreOptions {
    * (Musuvathi and Qadeer, PLDI 2007). For `dfs` only. Default: no bound.
    */
   readonly preemptions?: number;
+  /**
+   * May leaves that conflict overlap? Then each pair of them that is about to be executed is tried both ways: one
+   * after the other, and one refused by the other. For `dfs` only. Default: false.
+   */
+  readonly overlaps?: boolean;
   /** Steps after which an execution is too long, which is a finding. Default: 10,000. */
   readonly maxSteps?: number;
   /** Executions, given-up ones included, after which the search stops. Default: no bound. */
@@ -68,7 +73,7 @@ export interface ExplorationResult {
 /**
  * Searches the interleavings of a case for one that goes wrong.
  *
- * @throws MisuseError for a preemption bound together with a reduction, and whatever `setup` throws
+ * @throws MisuseError for a preemption bound or overlaps together with a reduction, and whatever `setup` throws
  */
 export function explore(subject: Case, options: ExploreOptions = {}): ExplorationResult {
   return new Exploration(subject, options).run();
@@ -110,8 +115,13 @@ class Exploration {
   }
 
   #runOnce(): Execution {
-    const { maxSteps = 10_000, onStep } = this.#options;
-    return runOnce(this.#subject, this.#search, {
+    const { maxSteps = 10_000, overlaps = false, onStep } = this.#options;
+    const search = this.#search;
+    const schedule: MachineSchedule = {
+      choose: (enabled) => search.choose(enabled),
+      ...(overlaps ? { overlap: (_thread, others) => search.overlapWith(others) } : {}),
+    };
+    return runOnce(this.#subject, schedule, {
       maxSteps,
       onStep: (step, world, mark) => {
         this.#search.stepped(step);
@@ -154,8 +164,15 @@ class Exploration {
   }
 }
 
-function createStrategy({ strategy = 'dpor', preemptions }: ExploreOptions): Strategy {
+function createStrategy({ strategy = 'dpor', preemptions, overlaps }: ExploreOptions): Strategy {
   if (strategy === 'dfs') return new BruteForce(preemptions ?? Number.POSITIVE_INFINITY);
+  if (overlaps === true) {
+    throw new MisuseError(
+      `Overlapping leaves cannot be combined with '${strategy}'.`,
+      ['whether a step may overlap depends on what other threads have announced, which no reduction follows'],
+      { hint: "Use the strategy 'dfs', with a bound on preemptions if there are too many interleavings." },
+    );
+  }
   if (preemptions !== undefined) {
     throw new MisuseError(
       `A preemption bound cannot be combined with '${strategy}'.`,

@@ -43,11 +43,11 @@ export function replay(
     maxSteps: options.maxSteps ?? order.length + 1,
     onStep: (step, world) => trace.push(toTraceStep(step, world)),
   });
-  if (trace.length < order.length) {
-    throw new MisuseError(
-      `The schedule has ${order.length} steps, the execution ended after ${trace.length}.`,
-      [`left over: ${formatSchedule(order.slice(trace.length))}`],
-    );
+  if (fixed.rest.length > 0) {
+    const steps = order.filter((thread) => thread > 0).length;
+    throw new MisuseError(`The schedule has ${steps} steps, the execution ended after ${trace.length}.`, [
+      `left over: ${formatSchedule(fixed.rest)}`,
+    ]);
   }
   return { fault: execution.fault, trace, state: execution.world.state?.(), marks: execution.marks };
 }
@@ -59,6 +59,19 @@ class FixedSchedule implements MachineSchedule {
 
   constructor(order: readonly number[]) {
     this.#order = order;
+  }
+
+  /** What was not chosen yet. */
+  get rest(): readonly number[] {
+    return this.#order.slice(this.#step);
+  }
+
+  overlap(_thread: MachineThread, others: readonly MachineThread[]): number {
+    const wanted = -(this.#order[this.#step] ?? 0);
+    if (wanted <= 0) return -1;
+    const index = others.findIndex((thread) => thread.id === wanted);
+    if (index >= 0) this.#step++;
+    return index;
   }
 
   choose(enabled: readonly MachineThread[]): number {

@@ -38,7 +38,8 @@ export function toTraceStep(step: ExploredStep, world: World): TraceStep {
     if (object !== change) touched.push(`${LETTERS[touch]} ${objects.nameOf(object)}`);
   }
   const threadName = thread?.name ?? `thread ${step.thread}`;
-  return { thread: step.thread, threadName, announced: announcement(step.op, world), touched };
+  const beside = step.overlapped === 0 ? '' : `, during the leaf of thread ${step.overlapped}`;
+  return { thread: step.thread, threadName, announced: announcement(step.op, world) + beside, touched };
 }
 
 function announcement(op: Op, world: World): string {

@@ -1,5 +1,5 @@
 import type { AccessKind } from './hardware.js';
-import type { CpuId, CpuSet, MmId, OwnerId } from './ids.js';
+import type { CpuId, CpuSet, MmId, OwnerId, PageIndex } from './ids.js';
 import type { RefCount, RwLock } from './lock.js';
 import type { Op, Thread } from './routine.js';
 
@@ -44,6 +44,8 @@ export interface Vma {
   readonly end: number;
   /** Bits of {@link Prot}. */
   readonly prot: number;
+  /** The owner does not know of this mapping (Linux: no `vm_private_data`): each fault in it is SIGBUS. */
+  readonly isOrphan?: boolean;
 }
 
 /**
@@ -55,8 +57,13 @@ export interface PageTable {
   readonly owner: OwnerId;
   /** {@link Pte} byte per page. */
   readonly pte: Uint8Array;
-  /** Op to yield before touching the byte of a page. */
+  /** Op to yield before touching the entry of a page: its byte and the EPC page in it. */
   pteAt(page: number): Op;
+  /**
+   * EPC page that the present entry of `page` names, or `-1` if no entry is present. It is what was inserted,
+   * whatever has become of the EPC page since. In the step of a walk it belongs to that walk.
+   */
+  frame(page: number): PageIndex;
   /** Mapping that covers `page`, or undefined. */
   vmaOf(page: number): Vma | undefined;
   /** Mappings in ascending order. */
@@ -72,6 +79,8 @@ export interface PageTable {
    * @returns false if the range has a hole (`-ENOMEM` of the system call)
    */
   protect(thread: Thread, start: number, end: number, prot: number): boolean;
+  /** Marks the mapping that covers `page` as {@link Vma.isOrphan}. Address-space lock held for writing. */
+  orphan(thread: Thread, page: number): void;
   /** Takes over mappings and entries of `parent`, neither young nor dirty (fork). Lock held for writing. */
   copyFrom(thread: Thread, parent: PageTable): void;
   /**

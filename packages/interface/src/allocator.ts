@@ -51,10 +51,6 @@ export interface FallbackOrder {
 /**
  * Gives out EPC pages to owners (Linux `sgx_alloc_epc_page`, `sgx_free_epc_page`): charge, pool, direct
  * reclaim, wake-up of the daemon.
- *
- * Experimental: the native driver is its only caller.
- *
- * @experimental
  */
 export interface PageAllocator {
   /**

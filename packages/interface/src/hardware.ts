@@ -162,6 +162,8 @@ export interface InitToken {
   readonly signer: string;
   /** ATTRIBUTES. */
   readonly attributes: number;
+  /** Upper half of ATTRIBUTES: XFRM. Not compared if left out. */
+  readonly xfrm?: bigint | undefined;
 }
 
 /** What ERDINFO writes (SDM vol. 3D, 38; offsets unconfirmed). Caller-owned and reused. */
@@ -282,8 +284,11 @@ export interface SgxHardware {
   readonly pageCount: number;
   /** Goes up with every change of the EPCM. */
   readonly changes: number;
-  /** Op to yield before a leaf whose main operand is `page`. */
-  leafAt(page: PageIndex): Op;
+  /**
+   * Op to yield before a leaf whose main operand is `page` (`page`, `secs` and `vaPage` as for {@link acquire}).
+   * With `cpu` and `leaf` it also announces the leaf, so that the explored world can let others overlap with it.
+   */
+  leafAt(page: PageIndex, cpu?: CpuId, leaf?: LeafId, secs?: PageIndex, vaPage?: PageIndex): Op;
   /**
    * Takes what `leaf` holds while it runs (SDM concurrency tables). One leaf at a time per CPU. `page` is the
    * main operand (RCX: the SECS for ECREATE, EINIT and ETRACK, the TCS for entries); `secs` and `vaPage` are
@@ -369,13 +374,7 @@ export interface SgxHardware {
    * EAUG: `target` becomes a PENDING page at `linearPage` of an initialised enclave. `secinfo`: 0 for a REG page,
    * else {@link SecInfo} bits and type of a shadow-stack page.
    */
-  eaug(
-    cpu: CpuId,
-    target: PageIndex,
-    secs: PageIndex,
-    linearPage: number,
-    secinfo: number,
-  ): LeafResult;
+  eaug(cpu: CpuId, target: PageIndex, secs: PageIndex, linearPage: number, secinfo: number): LeafResult;
   /** EMODPR: takes away every permission that `secinfo` has not. */
   emodpr(cpu: CpuId, page: PageIndex, secinfo: number): LeafResult;
   /** EMODT: changes the type to the one in `secinfo`, TCS or TRIM. */

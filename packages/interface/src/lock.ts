@@ -23,13 +23,7 @@ export interface Lock {
 
 /** Lock whose section never sleeps and, outside the explored world, takes effect as a whole. */
 export type SpinLock = Lock;
-/**
- * Lock whose holder may sleep.
- *
- * Experimental: one package takes one.
- *
- * @experimental
- */
+/** Lock whose holder may sleep. */
 export type Mutex = Lock;
 
 /** Reader-writer lock (the kernel's `rw_semaphore`); writers are not overtaken by later readers. */

@@ -90,7 +90,16 @@ describe('bits', () => {
   it('are those of the SDM and of POSIX', () => {
     expect(Prot).toEqual({ R: 1, W: 2, X: 4 });
     expect(SecInfo).toEqual({ R: 1, W: 2, X: 4, PENDING: 8, MODIFIED: 16, PR: 32, TYPE_SHIFT: 8 });
-    expect(Attribute).toEqual({ INIT: 1, DEBUG: 2, MODE64BIT: 4, PROVISIONKEY: 16, EINITTOKENKEY: 32 });
+    expect(Attribute).toEqual({
+      INIT: 1,
+      DEBUG: 2,
+      MODE64BIT: 4,
+      PROVISIONKEY: 16,
+      EINITTOKENKEY: 32,
+      CET: 64,
+      KSS: 128,
+      AEXNOTIFY: 1024,
+    });
     expect(PageType).toEqual({ SECS: 0, TCS: 1, REG: 2, VA: 3, TRIM: 4, SS_FIRST: 5, SS_REST: 6 });
   });
 

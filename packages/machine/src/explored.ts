@@ -1,5 +1,5 @@
-import type { Routine, Schedule, ScheduleStep } from '@epckit/interface';
-import { InvariantViolation } from '@epckit/interface';
+import type { LeafOverlaps, Routine, Schedule, ScheduleStep } from '@epckit/interface';
+import { InvariantViolation, Mode, opMode } from '@epckit/interface';
 import type { Checking, Touch } from './checking.js';
 import { allWaitForChange, describeDeadlock } from './deadlock.js';
 import type { MachineThread } from './thread.js';
@@ -43,10 +43,12 @@ export const ABANDON = -1;
 export class ExploredDriver {
   readonly #shared: Shared;
   readonly #threads: () => readonly MachineThread[];
+  readonly #overlaps: () => LeafOverlaps | null;
 
-  constructor(shared: Shared, threads: () => readonly MachineThread[]) {
+  constructor(shared: Shared, threads: () => readonly MachineThread[], overlaps: () => LeafOverlaps | null) {
     this.#shared = shared;
     this.#threads = threads;
+    this.#overlaps = overlaps;
   }
 
   /** Runs all threads that have a routine under `schedule`, whose own errors are passed on. */
@@ -69,11 +71,15 @@ export class ExploredDriver {
   }
 
   #steps = 0;
+  /** Thread whose leaf ran beside the step before: it ends now. */
+  #ending: MachineThread | null = null;
 
   #runSteps(schedule: Schedule, options: ExecutionOptions): ExecutionResult {
     this.#steps = 0;
+    this.#ending = null;
     for (;;) {
-      const enabled = this.#threads().filter((thread) => thread.isEnabled);
+      const ending: MachineThread | null = this.#ending;
+      const enabled = ending === null ? this.#threads().filter((thread) => thread.isEnabled) : [ending];
       if (enabled.length === 0) return this.#end();
       if (this.#steps === options.maxSteps) return { status: 'bound', steps: this.#steps };
       const pending = enabled.map((thread) => thread.pending);
@@ -82,9 +88,26 @@ export class ExploredDriver {
       const thread = enabled[choice];
       if (thread === undefined)
         throw new InvariantViolation(`The schedule chose ${choice} of ${enabled.length}.`);
+      this.#ending = this.#overlapping(thread, enabled, schedule);
       const failure = this.#step(thread, enabled, options);
       if (failure !== null) return failure;
     }
+  }
+
+  /** Thread whose leaf has begun and still runs while `thread` executes its own, if the schedule wants that. */
+  #overlapping(
+    thread: MachineThread,
+    enabled: readonly MachineThread[],
+    schedule: Schedule,
+  ): MachineThread | null {
+    const overlaps = this.#overlaps();
+    if (overlaps === null || schedule.overlap === undefined || !isAtLeaf(thread)) return null;
+    const others = enabled.filter((other) => {
+      return other.cpu !== thread.cpu && isAtLeaf(other) && overlaps.refuses(other.cpu, thread.cpu);
+    });
+    if (others.length === 0) return null;
+    const choice = schedule.overlap(thread, others);
+    return choice < 0 ? null : (others[choice] as MachineThread);
   }
 
   /** @returns how the execution ended, or null if it goes on */
@@ -100,13 +123,17 @@ export class ExploredDriver {
     thread.limit = -1;
     this.#steps++;
     this.#shared.running = thread;
+    const { cpu: running, id: overlapped } = this.#ending ?? { cpu: -1, id: 0 };
+    if (overlapped !== 0) this.#overlaps()?.begin(running);
     const failure = this.#resume(thread, checking);
+    if (overlapped !== 0) this.#overlaps()?.end(running);
     this.#shared.running = null;
     checking.current = null;
     options.onStep?.({
       thread: thread.id,
       op: announced,
       enabled: enabled.map((other) => other.id),
+      overlapped,
       footprint: checking.footprint,
       freed: checking.freed,
     });
@@ -133,4 +160,8 @@ export class ExploredDriver {
     const kind = allWaitForChange(threads) ? 'no-progress' : 'deadlock';
     return { status: 'stuck', kind, error: describeDeadlock(threads), steps: this.#steps };
   }
+}
+
+function isAtLeaf(thread: MachineThread): boolean {
+  return thread.pending !== 0 && opMode(thread.pending) === Mode.LEAF;
 }

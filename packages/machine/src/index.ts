@@ -8,6 +8,7 @@ export type { Touch } from './checking.js';
 export { Checking } from './checking.js';
 export type { CostEntries, CostEntry, CostGrade } from './cost-table.js';
 export { clientCosts, costPresets, createCostTable, serverCosts } from './cost-table.js';
+export type { Interposer } from './direct.js';
 export type { ExecutionOptions, ExecutionResult, ExploredStep, FailureKind } from './explored.js';
 export { ABANDON } from './explored.js';
 export type { InterruptHandler } from './ipi.js';

@@ -2,6 +2,7 @@ import type {
   CostKey,
   CostTable,
   CpuId,
+  LeafOverlaps,
   LockFactory,
   Mutex,
   NodeId,
@@ -18,6 +19,7 @@ import type {
 import { Cost, MisuseError } from '@epckit/interface';
 import { Checking } from './checking.js';
 import { createCostTable } from './cost-table.js';
+import type { Interposer } from './direct.js';
 import { DirectDriver } from './direct.js';
 import type { ExecutionOptions, ExecutionResult } from './explored.js';
 import { ExploredDriver } from './explored.js';
@@ -75,6 +77,8 @@ export class Machine implements LockFactory {
   kernelThreadPolicy: KernelThreadPolicy = 'atReturnToUser';
   /** Counts changes of shared state; composition sets it, so that runaway loops are told from long ones. */
   changes: () => number = () => 0;
+  /** Announced leaves of the hardware; composition sets it where leaves may overlap in the explored world. */
+  overlaps: LeafOverlaps | null = null;
 
   readonly #nodes: readonly NodeId[];
   readonly #threads: MachineThread[] = [];
@@ -102,7 +106,11 @@ export class Machine implements LockFactory {
       () => this.changes(),
     );
     this.#timed = new TimedDriver(this.#shared);
-    this.#explored = new ExploredDriver(this.#shared, () => this.#threads);
+    this.#explored = new ExploredDriver(
+      this.#shared,
+      () => this.#threads,
+      () => this.overlaps,
+    );
   }
 
   /** How the machine is driven at the moment. */
@@ -112,7 +120,7 @@ export class Machine implements LockFactory {
 
   /** A work queue whose work `main` of the queue performs. */
   workQueue(name: string): WorkQueue {
-    return new ModelWorkQueue(this.waitQueue(name));
+    return new ModelWorkQueue(name, this.waitQueue(name), this.#shared);
   }
 
   /** All threads in order of creation. */
@@ -162,6 +170,14 @@ export class Machine implements LockFactory {
   /** Direct world: runs every kernel thread that was woken until it sleeps again. */
   runKernelThreads(): void {
     this.#direct.runKernelThreads();
+  }
+
+  /** Direct world: whom runs ask at every point, or null (default): they do not stop. */
+  get interposer(): Interposer | null {
+    return this.#direct.interposer;
+  }
+  set interposer(interposer: Interposer | null) {
+    this.#direct.interposer = interposer;
   }
 
   /** A thread returns to user mode. Direct world: kernel threads run now, if that is the policy. */

@@ -1,3 +1,4 @@
+import type { Mutex, SpinLock } from '@epckit/interface';
 import { Cost } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import type { MachineThread } from '../src/index.js';
@@ -177,5 +178,72 @@ describe('a thread that blocks in the direct world', () => {
         details: ['task 0 waits for a held by ksgxd, holds b', 'ksgxd waits for b held by task 0, holds a'],
       }),
     );
+  });
+});
+
+describe('an interposer', () => {
+  /** Takes and gives back `lock` with a point inside and one after it. */
+  function* work(thread: MachineThread, lock: SpinLock | Mutex, log: string[]) {
+    yield* take(thread, lock);
+    yield* compute(thread, 1);
+    log.push(`${thread.name} works`);
+    lock.release(thread);
+    yield* compute(thread, 1);
+    log.push(`${thread.name} ends`);
+  }
+
+  it('is asked at every point and may run others there', () => {
+    const machine = machineOf(2);
+    const [first, second] = [taskOn(machine, 0), taskOn(machine, 1)];
+    const lock = machine.mutex('m');
+    const log: string[] = [];
+    machine.interposer = {
+      atPoint: (thread) => {
+        if (thread !== first || log.length === 0 || thread.held.length > 0) return;
+        machine.interposer = null;
+        machine.run(second, work(second, lock, log));
+      },
+    };
+    machine.run(first, work(first, lock, log));
+    expect(log).toEqual(['task 0 works', 'task 1 works', 'task 1 ends', 'task 0 ends']);
+    expect(machine.interposer).toBe(null);
+  });
+
+  it('is asked at the end of a routine too, and never under a spinlock', () => {
+    const machine = machineOf(1);
+    const thread = taskOn(machine, 0);
+    const held: number[] = [];
+    machine.interposer = { atPoint: ({ spinDepth }) => void held.push(spinDepth) };
+    machine.run(thread, work(thread, machine.spinLock('s'), []));
+    machine.interposer = null;
+    expect(held.length).toBeGreaterThan(2);
+    expect(new Set(held)).toEqual(new Set([0]));
+  });
+
+  it('may use the thread that it has stopped', () => {
+    const machine = machineOf(1);
+    const thread = taskOn(machine, 0);
+    const lock = machine.mutex('m');
+    const log: string[] = [];
+    machine.interposer = {
+      atPoint: () => {
+        machine.interposer = null;
+        machine.run(thread, work(thread, lock, log));
+      },
+    };
+    machine.run(thread, work(thread, lock, log));
+    expect(log).toHaveLength(4);
+    expect(thread.routine).toBe(null);
+  });
+
+  it('does not resume a kernel thread that it has stopped', () => {
+    const machine = machineOf(1);
+    const daemon = kernelThreadOn(machine, 0);
+    const log: string[] = [];
+    machine.interposer = { atPoint: () => machine.runKernelThreads() };
+    machine.start(daemon, work(daemon, machine.mutex('m'), log));
+    machine.runKernelThreads();
+    machine.interposer = null;
+    expect(log).toEqual(['daemon 0 works', 'daemon 0 ends']);
   });
 });

@@ -9,6 +9,7 @@ import type {
   ObjectRegistry,
   Op,
   OwnerId,
+  PageIndex,
   PageTable,
   Probe,
   RefCount,
@@ -31,6 +32,9 @@ export interface AddressSpaceOptions {
   readonly cpuCount: number;
 }
 
+/** Tells the EPC page of an owner's page. */
+export type FrameLookup = (owner: OwnerId, page: number) => PageIndex;
+
 /** What an address space uses. */
 export interface AddressSpaceComponents {
   /** Makes the mmap lock and the user count. */
@@ -41,6 +45,11 @@ export interface AddressSpaceComponents {
   readonly monitor: AccessMonitor | null;
   /** Trace points, or `null`. */
   readonly probe: Probe | null;
+  /**
+   * EPC page that holds `page` of `owner`, or `-1`. Asked when an entry is inserted, so under the locks that the
+   * owner holds then; the entry keeps the answer. Without it entries name no EPC page.
+   */
+  readonly frameOf?: FrameLookup;
 }
 
 class ProcessAddressSpace implements AddressSpace, PageTableHost {
@@ -52,6 +61,7 @@ class ProcessAddressSpace implements AddressSpace, PageTableHost {
   readonly objects: ObjectRegistry;
   readonly monitor: AccessMonitor | null;
   readonly probe: Probe | null;
+  readonly frameOf: FrameLookup | null;
   readonly #cpus: CpuSet;
   readonly #cpusObject: number;
   readonly #tables = new Map<OwnerId, BytePageTable>();
@@ -62,6 +72,7 @@ class ProcessAddressSpace implements AddressSpace, PageTableHost {
     this.objects = objects;
     this.monitor = components.monitor;
     this.probe = components.probe;
+    this.frameOf = components.frameOf ?? null;
     this.lock = locks.rwLock('mmap');
     this.users = locks.refCount(`users of ${options.name}`, 1);
     this.#cpus = createCpuSet(options.cpuCount);

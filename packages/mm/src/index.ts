@@ -7,6 +7,7 @@ export {
   type AddressSpaceComponents,
   type AddressSpaceOptions,
   createAddressSpace,
+  type FrameLookup,
 } from './address-space.js';
 export { createCpuSet } from './cpu-set.js';
 export { RUN_EXECUTE, RUN_READ, RUN_WRITE, runHits, runHitsUntil } from './hits.js';

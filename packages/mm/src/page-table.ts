@@ -5,6 +5,7 @@ import type {
   ObjectRegistry,
   Op,
   OwnerId,
+  PageIndex,
   PageTable,
   Probe,
   RwLock,
@@ -12,7 +13,7 @@ import type {
   Vma,
   WalkResult,
 } from '@epckit/interface';
-import { InvariantViolation, MisuseError, Mode, op, Pte, pteNeeds, Walk } from '@epckit/interface';
+import { InvariantViolation, MisuseError, Mode, NONE, op, Pte, pteNeeds, Walk } from '@epckit/interface';
 import { RIGHTS_MASK, rightsOf } from './rights.js';
 import { VmaList } from './vma-list.js';
 
@@ -26,12 +27,15 @@ export interface PageTableHost {
   readonly objects: ObjectRegistry;
   readonly monitor: AccessMonitor | null;
   readonly probe: Probe | null;
+  readonly frameOf: ((owner: OwnerId, page: number) => PageIndex) | null;
 }
 
 /** Mappings and page-table bytes of one owner in one address space. */
 export class BytePageTable implements PageTable {
   readonly owner: OwnerId;
   readonly pte: Uint8Array;
+  /** EPC page of each present entry; beside the bytes, which stay small for the hit path. */
+  readonly #frames: Int32Array | null;
   readonly #mm: PageTableHost;
   readonly #vmas = new VmaList();
   readonly #pteObject: number;
@@ -40,6 +44,7 @@ export class BytePageTable implements PageTable {
   constructor(owner: OwnerId, pageCount: number, mm: PageTableHost) {
     this.owner = owner;
     this.pte = new Uint8Array(pageCount);
+    this.#frames = mm.frameOf === null ? null : new Int32Array(pageCount);
     this.#mm = mm;
     this.#pteObject = mm.objects.range(`mm${mm.id}.pte of owner ${owner}`, pageCount);
     this.#vmaObject = mm.objects.range(`mm${mm.id}.vmas of owner ${owner}`, 1);
@@ -47,6 +52,16 @@ export class BytePageTable implements PageTable {
 
   pteAt(page: number): Op {
     return op(this.#pteObject + page, Mode.WRITE);
+  }
+
+  frame(page: number): PageIndex {
+    if (this.#frames === null) {
+      throw new MisuseError('The entries of this address space name no EPC pages.', [], {
+        hint: 'Make it with frameOf.',
+      });
+    }
+    this.#mm.monitor?.atomic(this.#pteObject + page, Mode.READ);
+    return this.pte[page] ? (this.#frames[page] as number) : NONE;
   }
 
   get vmas(): readonly Vma[] {
@@ -76,9 +91,9 @@ export class BytePageTable implements PageTable {
     this.#requireRange(thread, start, end);
     this.#mm.monitor?.write(this.#vmaObject);
     const hole = this.#vmas.firstHole(start, end);
-    this.#vmas.set(start, hole, prot);
+    this.#vmas.protect(start, hole, prot);
     const rights = rightsOf(prot);
-    for (let page = start; page < hole; page++) {
+    for (let page = start; page < Math.min(hole, this.pte.length); page++) {
       const entry = this.pte[page] as number;
       if (entry !== 0) this.pte[page] = (entry & ~RIGHTS_MASK) | rights;
     }
@@ -86,12 +101,20 @@ export class BytePageTable implements PageTable {
     return hole === end;
   }
 
+  orphan(thread: Thread, page: number): void {
+    this.#requireRange(thread, page, page + 1);
+    this.#mm.monitor?.write(this.#vmaObject);
+    this.#vmas.orphan(page);
+  }
+
   copyFrom(thread: Thread, parent: PageTable): void {
     this.#requireRange(thread, 0, parent.pte.length);
     this.#mm.monitor?.write(this.#vmaObject);
-    for (const vma of parent.vmas) this.#vmas.set(vma.start, vma.end, vma.prot);
+    this.#vmas.copyFrom(parent.vmas);
     for (let page = 0; page < parent.pte.length; page++) {
-      this.pte[page] = (parent.pte[page] as number) & ~(Pte.ACCESSED | Pte.DIRTY);
+      const entry = parent.pte[page] as number;
+      this.pte[page] = entry & ~(Pte.ACCESSED | Pte.DIRTY);
+      if (entry !== 0 && this.#frames !== null) this.#frames[page] = parent.frame(page);
     }
     this.#reportEntries(0, parent.pte.length);
   }
@@ -101,6 +124,7 @@ export class BytePageTable implements PageTable {
     if (this.pte[page] !== 0) return false;
     const vma = this.vmaOf(page);
     if (vma === undefined) throw new InvariantViolation(`Page ${page} of owner ${this.owner} is not mapped.`);
+    if (this.#frames !== null) this.#frames[page] = this.#frameToInsert(page);
     this.pte[page] = Pte.PRESENT | rightsOf(vma.prot) | Pte.ACCESSED;
     return true;
   }
@@ -139,10 +163,17 @@ export class BytePageTable implements PageTable {
     return isAllowed ? Walk.NOT_PRESENT : Walk.NO_RIGHT;
   }
 
+  #frameToInsert(page: number): PageIndex {
+    const frame = this.#mm.frameOf?.(this.owner, page) ?? NONE;
+    if (frame !== NONE) return frame;
+    throw new InvariantViolation(`Page ${page} of owner ${this.owner} is mapped without an EPC page.`);
+  }
+
   #reportEntries(start: number, end: number): void {
     const monitor = this.#mm.monitor;
     if (monitor === null) return;
-    for (let page = start; page < end; page++) monitor.atomic(this.#pteObject + page, Mode.WRITE);
+    const last = Math.min(end, this.pte.length);
+    for (let page = start; page < last; page++) monitor.atomic(this.#pteObject + page, Mode.WRITE);
   }
 
   #requireRange(thread: Thread, start: number, end: number): void {
@@ -150,10 +181,9 @@ export class BytePageTable implements PageTable {
       throw new InvariantViolation(`${thread.name} changes mappings without the address-space lock.`);
     }
     const isGood = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end;
-    if (isGood && end <= this.pte.length) return;
-    throw new MisuseError('The range is not within the owner.', [
+    if (isGood) return;
+    throw new MisuseError('A range of pages must be two whole numbers, none negative, the end last.', [
       `given: pages ${start} … ${end}`,
-      `allowed: within 0 … ${this.pte.length}`,
     ]);
   }
 }

@@ -1,7 +1,8 @@
 import type { Vma } from '@epckit/interface';
 
 /**
- * Mappings of one owner's range in ascending order. Neighbours with the same protection are one mapping.
+ * Mappings of one owner's range in ascending order. Neighbours stay apart, also with the same
+ * protection: Linux never joins mappings of page frames (`VM_PFNMAP`).
  *
  * Ranges have few mappings: each change builds a new array, so that a reader keeps what it has got.
  */
@@ -37,7 +38,25 @@ export class VmaList {
   set(start: number, end: number, prot: number): void {
     if (start >= end) return;
     const { before, after } = this.#around(start, end);
-    this.#vmas = merge([...before, { start, end, prot }, ...after]);
+    this.#vmas = [...before, { start, end, prot }, ...after];
+  }
+
+  /** Gives the mapped parts of the range a protection; a mapping that has it already is not split. */
+  protect(start: number, end: number, prot: number): void {
+    this.#vmas = this.#vmas.flatMap((vma) => {
+      if (vma.end <= start || vma.start >= end || vma.prot === prot) return vma;
+      const inner = { ...vma, start: Math.max(vma.start, start), end: Math.min(vma.end, end), prot };
+      const below = { ...vma, end: inner.start };
+      const above = { ...vma, start: inner.end };
+      return [below, inner, above].filter((part) => part.start < part.end);
+    });
+  }
+
+  /** Replaces the mapping that covers `page` by one of the same range that is an orphan. */
+  orphan(page: number): void {
+    this.#vmas = this.#vmas.map((vma) => {
+      return page >= vma.start && page < vma.end ? { ...vma, isOrphan: true } : vma;
+    });
   }
 
   /** Unmaps the range. */
@@ -48,8 +67,8 @@ export class VmaList {
   }
 
   /** Takes over the mappings of another list. */
-  copyFrom(other: VmaList): void {
-    this.#vmas = other.#vmas;
+  copyFrom(vmas: readonly Vma[]): void {
+    this.#vmas = vmas;
   }
 
   /** What is mapped below and above a range; mappings across its edges are split. */
@@ -62,18 +81,4 @@ export class VmaList {
     }
     return { before, after };
   }
-}
-
-/** Joins neighbours that touch and have the same protection. */
-function merge(vmas: readonly Vma[]): readonly Vma[] {
-  const merged: Vma[] = [];
-  for (const vma of vmas) {
-    const last = merged.at(-1);
-    if (last !== undefined && last.end === vma.start && last.prot === vma.prot) {
-      merged[merged.length - 1] = { ...last, end: vma.end };
-    } else {
-      merged.push(vma);
-    }
-  }
-  return merged;
 }

@@ -1,13 +1,23 @@
 import type { AccessMonitor, Probe } from '@epckit/interface';
-import { Access, Mode, opMode, Prot, Pte, Walk } from '@epckit/interface';
+import { Access, Mode, opMode, opObject, Prot, Pte, Walk } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
+import type { FrameLookup } from '../src/index.js';
 import { createAddressSpace } from '../src/index.js';
 import { createHeldLocks, createObjectCounter, createZapLog, thread } from './hand-made.js';
 
-function create(parts: { id?: number; probe?: Probe; monitor?: AccessMonitor; isHeld?: () => boolean } = {}) {
+interface Parts {
+  id?: number;
+  probe?: Probe;
+  monitor?: AccessMonitor;
+  frameOf?: FrameLookup;
+  isHeld?: () => boolean;
+}
+
+function create(parts: Parts = {}) {
   return createAddressSpace(
     { id: parts.id ?? 1, name: 'test', cpuCount: 4 },
     {
+      ...(parts.frameOf === undefined ? {} : { frameOf: parts.frameOf }),
       locks: createHeldLocks(parts.isHeld),
       objects: createObjectCounter(),
       monitor: parts.monitor ?? null,
@@ -65,14 +75,16 @@ describe('address space', () => {
     expect(table.pte[1]).toBe(Pte.PRESENT | Pte.ACCESSED);
   });
 
-  it('refuses changes without the lock and outside the owner', () => {
+  it('refuses changes without the lock and below page 0', () => {
     let isHeld = false;
     const table = create({ isHeld: () => isHeld }).tableFor(5, 8);
     expect(() => table.map(thread, 0, 4, Prot.R)).toThrow(
       expect.objectContaining({ code: 'EPCKIT_INVARIANT' }),
     );
     isHeld = true;
-    expect(() => table.map(thread, 4, 9, Prot.R)).toThrow(expect.objectContaining({ code: 'EPCKIT_MISUSE' }));
+    expect(() => table.map(thread, -1, 4, Prot.R)).toThrow(
+      expect.objectContaining({ code: 'EPCKIT_MISUSE' }),
+    );
     expect(() => table.insert(thread, 0)).toThrow(expect.objectContaining({ code: 'EPCKIT_INVARIANT' }));
   });
 
@@ -87,5 +99,62 @@ describe('address space', () => {
     expect(log).toEqual([Mode.WRITE, Mode.WRITE, Mode.WRITE, Mode.READ, Mode.READ].map(String));
     expect([opMode(mm.cpusReading), opMode(mm.cpusWriting)]).toEqual([Mode.READ, Mode.WRITE]);
     expect(opMode(mm.tableFor(1, 4).pteAt(2))).toBe(Mode.WRITE);
+  });
+});
+
+describe('the EPC page of an entry', () => {
+  /** Page `n` is in EPC page `base + n`. */
+  let base = 100;
+  const frameOf: FrameLookup = (owner, page) => (owner === 5 ? base + page : -1);
+
+  it('is the one of the time of the insertion, until the entry goes', () => {
+    base = 100;
+    const table = create({ frameOf }).tableFor(5, 8);
+    table.map(thread, 0, 8, Prot.R);
+    expect(table.frame(2)).toBe(-1);
+    table.insert(thread, 2);
+    base = 200;
+    table.insert(thread, 2);
+    table.testAndClearYoung(thread, 2);
+    table.protect(thread, 0, 8, Prot.R | Prot.W);
+    expect(table.frame(2)).toBe(102);
+    table.zap(thread, 2);
+    expect(table.frame(2)).toBe(-1);
+    table.insert(thread, 2);
+    expect(table.frame(2)).toBe(202);
+    table.unmap(thread, 0, 8);
+    expect(table.frame(2)).toBe(-1);
+  });
+
+  it('is that of the parent after a fork', () => {
+    base = 100;
+    const parent = create({ frameOf });
+    parent.tableFor(5, 8).map(thread, 0, 8, Prot.R);
+    parent.table(5)?.insert(thread, 3);
+    base = 200;
+    const child = create({ id: 2, frameOf });
+    child.copyFrom(thread, parent);
+    expect([child.table(5)?.frame(3), child.table(5)?.frame(4)]).toEqual([103, -1]);
+  });
+
+  it('is read as part of the entry', () => {
+    const seen: [number, number][] = [];
+    const ignore = () => {};
+    const monitor: AccessMonitor = {
+      read: ignore,
+      write: ignore,
+      atomic: (object, mode) => void seen.push([object, mode]),
+    };
+    const table = create({ frameOf, monitor }).tableFor(5, 8);
+    table.frame(3);
+    expect(seen).toEqual([[opObject(table.pteAt(3)), Mode.READ]]);
+  });
+
+  it('cannot be left out by an owner or asked where nobody knows it', () => {
+    const stranger = create({ frameOf }).tableFor(6, 8);
+    stranger.map(thread, 0, 8, Prot.R);
+    expect(() => stranger.insert(thread, 0)).toThrow(expect.objectContaining({ code: 'EPCKIT_INVARIANT' }));
+    const table = create().tableFor(5, 8);
+    expect(() => table.frame(0)).toThrow(expect.objectContaining({ code: 'EPCKIT_MISUSE' }));
   });
 });

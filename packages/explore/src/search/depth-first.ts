@@ -25,6 +25,10 @@ export interface Choice {
   woken: readonly (readonly [thread: number, touches: Touches])[];
   /** Thread that is tried now. */
   chosen: number;
+  /** Threads whose leaves may run beside the step, `0` first: none; null until somebody asks. */
+  overlaps: readonly number[] | null;
+  /** Which of {@link overlaps} is tried now. */
+  overlap: number;
 }
 
 /** What one search does differently from another. */
@@ -62,7 +66,10 @@ export class DepthFirst implements Schedule {
 
   /** Threads in the order in which they ran. */
   get schedule(): number[] {
-    return this.#path.slice(0, this.#depth).map((choice) => choice.chosen);
+    return this.#path.slice(0, this.#depth).flatMap((choice) => {
+      const other = overlappedBy(choice);
+      return other === 0 ? [choice.chosen] : [choice.chosen, -other];
+    });
   }
 
   begin(): boolean {
@@ -91,6 +98,13 @@ export class DepthFirst implements Schedule {
     }
     this.#before = enabled;
     return index;
+  }
+
+  /** Chooses whose leaf runs beside the step that was chosen, none of them first. */
+  overlapWith(others: readonly MachineThread[]): number {
+    const choice = this.#path[this.#depth] as Choice;
+    choice.overlaps ??= [0, ...others.map((thread) => thread.id)];
+    return others.findIndex((thread) => thread.id === overlappedBy(choice));
   }
 
   /** Observes a finished step. */
@@ -123,6 +137,8 @@ export class DepthFirst implements Schedule {
       asleep: this.#strategy.sleeps ? this.#stillAsleep(before) : new Map(),
       woken: [],
       chosen: 0,
+      overlaps: null,
+      overlap: 0,
     };
     choice.planned.push(...this.#strategy.plan(choice));
     return choice;
@@ -156,10 +172,20 @@ export class DepthFirst implements Schedule {
       const choice = this.#path.at(-1);
       if (choice === undefined) return false;
       const depth = this.#path.length - 1;
+      if (choice.overlaps !== null && ++choice.overlap < choice.overlaps.length) {
+        this.causality.truncate(depth);
+        return true;
+      }
+      choice.overlaps = null;
+      choice.overlap = 0;
       if (this.#strategy.sleeps) choice.asleep.set(choice.chosen, this.causality.at(depth).touches);
       this.causality.truncate(depth);
       if (this.#take(choice)) return true;
       this.#path.pop();
     }
   }
+}
+
+function overlappedBy({ overlaps, overlap }: Choice): number {
+  return overlaps?.[overlap] ?? 0;
 }
