@@ -2,7 +2,7 @@ import type { EnclaveDriver, EnclavePaging } from '@epckit/enclave';
 import { createEnclaveDriver } from '@epckit/enclave';
 import { createFrameTable } from '@epckit/frames';
 import { createSgxHardware } from '@epckit/hardware';
-import type { FrameTable, Probe, SgxHardware } from '@epckit/interface';
+import type { FrameTable, IpiSender, Probe, SgxHardware, Tracker } from '@epckit/interface';
 import { leafNames } from '@epckit/interface';
 import type { Machine } from '@epckit/machine';
 import { createMachine } from '@epckit/machine';
@@ -63,7 +63,13 @@ export function compose(pageCount: number, log: string[]): ExampleStack {
   );
   const allocator = createPageAllocator({ frames, pool, reclaimer, charge: null });
   const shared = { frames, hardware, allocator, lists, locks: machine, objects, monitor, probe };
-  const driver = createEnclaveDriver({ ...shared, createPaging: pagingOn(machine, hardware, probe) });
+  const ipi = machine.createIpi({ arrive: (_, cpu) => hardware.aex(cpu), leave: () => {} }, probe);
+  const tracker = createEtrack(hardware);
+  const driver = createEnclaveDriver({
+    ...shared,
+    dynamic: { tracker, ipi, createCpuSet: () => createCpuSet(CPU_COUNT) },
+    createPaging: pagingOn(hardware, tracker, ipi, probe),
+  });
   owners.register(driver.owner);
   machine.start(ksgxd, reclaimer.main(ksgxd, pool.sanitize(ksgxd)));
   machine.runKernelThreads();
@@ -72,9 +78,7 @@ export function compose(pageCount: number, log: string[]): ExampleStack {
 }
 
 /** Version slots, backing file and ladders of one enclave. */
-function pagingOn(machine: Machine, hardware: SgxHardware, probe: Probe) {
-  const ipi = machine.createIpi({ arrive: (_, cpu) => hardware.aex(cpu), leave: () => {} }, probe);
-  const tracker = createEtrack(hardware);
+function pagingOn(hardware: SgxHardware, tracker: Tracker, ipi: IpiSender, probe: Probe) {
   return (owner: number, pageCount: number, isBeingWritten: (index: number) => boolean): EnclavePaging => {
     const slots = createVersionSlots();
     const backing = createBackingStore({ pageCount }, { probe, owner });

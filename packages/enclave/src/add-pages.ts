@@ -1,23 +1,44 @@
 import type { AddressSpace, ErrnoResult, PageTypeId, Routine, Thread } from '@epckit/interface';
-import { Cost, Errno, NONE, PageType, SecInfo, SgxCode } from '@epckit/interface';
+import { Cost, Errno, Leaf, leafFailed, NONE, PageType, SecInfo, SgxCode } from '@epckit/interface';
 import type { EnclaveDriverComponents } from './components.js';
 import type { Enclave } from './enclave.js';
 import { EnclaveFlag } from './enclave.js';
 import { exclusive } from './exclusive.js';
 import type { EnclavePages } from './pages.js';
 
+/** Where the contents come from, and what is wrong with it. */
+export type AddSource =
+  /** nothing is wrong */
+  | 'good'
+  /** the address is not page-aligned */
+  | 'misaligned'
+  /** the mapping may never become executable */
+  | 'noexec'
+  /** no mapping is there, or no page can be got from it */
+  | 'unmapped';
+
 /** What ADD_PAGES adds. */
 export interface AddArgument {
-  /** First page of the range to add. */
+  /** First page of the range to add; not an integer: an offset that is not page-aligned. */
   readonly page: number;
-  /** Number of pages. */
+  /** Number of pages; not an integer: a length that is not a multiple of the page size. */
   readonly count: number;
-  /** TCS or REG. */
+  /** Type in SECINFO: TCS or REG. */
   readonly type: PageTypeId;
-  /** R, W, X of the pages; none for TCS. */
+  /** Flags in SECINFO besides the type: R, W, X; none for TCS. */
   readonly prot: number;
   /** Measure the pages: 16 EEXTEND each. */
   readonly isMeasured: boolean;
+  /** Default: `good`. */
+  readonly source?: AddSource;
+  /** Reserved bytes of SECINFO are not zero. Default: false. */
+  readonly isSecInfoReserved?: boolean;
+  /** SECINFO cannot be read. Default: false. */
+  readonly isSecInfoBad?: boolean;
+  /** The argument of the ioctl cannot be read. Default: false. */
+  readonly isArgumentBad?: boolean;
+  /** Called before each page with the number of pages done: a signal may arrive here. */
+  readonly beforePage?: (done: number) => void;
 }
 
 /** What ADD_PAGES did. */
@@ -43,7 +64,7 @@ export class AddPages {
   /**
    * Adds pages one by one; stops at the first failure, or between two pages when a signal is pending.
    *
-   * `-EINVAL`, `-EBUSY` (occupied), `-ENOMEM`, `-ERESTARTSYS`, `-EIO`
+   * `-EINVAL`, `-EFAULT`, `-EACCES` (source), `-EBUSY` (occupied), `-ENOMEM`, `-ERESTARTSYS`, `-EIO`
    */
   run(thread: Thread, mm: AddressSpace, enclave: Enclave, argument: AddArgument): Routine<AddResult> {
     const busy = { result: -Errno.EBUSY, count: 0 };
@@ -59,9 +80,10 @@ export class AddPages {
   ): Routine<AddResult> {
     if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.reading;
     const flags = enclave.flags.read(thread) & (EnclaveFlag.CREATED | EnclaveFlag.INITIALIZED);
-    if (flags !== EnclaveFlag.CREATED || !isValid(argument, enclave))
-      return { result: -Errno.EINVAL, count: 0 };
+    const refusal = flags === EnclaveFlag.CREATED ? refusalOf(argument, enclave) : -Errno.EINVAL;
+    if (refusal !== 0) return { result: refusal, count: 0 };
     for (let done = 0; done < argument.count; done++) {
+      argument.beforePage?.(done);
       if (thread.clock > thread.limit) yield thread.signalReading;
       if (thread.signalPending) return { result: done === 0 ? -Errno.ERESTARTSYS : 0, count: done };
       const result = yield* this.addPage(thread, mm, enclave, argument.page + done, argument);
@@ -80,6 +102,7 @@ export class AddPages {
   ): Routine<ErrnoResult> {
     thread.spend(Cost.ADD_USER);
     thread.spend(Cost.ADD_SW);
+    if (this.components.failures?.fails('kmalloc') === true) return -Errno.ENOMEM;
     const page = yield* this.pages.alloc(thread, enclave, index, true);
     if (page < 0) return page;
     const versionArray = yield* this.pages.grow(thread, enclave, true);
@@ -108,8 +131,14 @@ export class AddPages {
     argument: AddArgument,
   ): Routine<ErrnoResult> {
     const { records } = enclave;
+    if (this.components.failures?.fails('xa') === true) return -Errno.ENOMEM;
     if (records.exists(index)) return -Errno.EBUSY;
     records.insert(index, argument.type, ceilingOf(argument));
+    const unreadable = sourceError(argument.source);
+    if (unreadable !== 0) {
+      records.erase(index);
+      return unreadable;
+    }
     if ((yield* this.eadd(thread, enclave, index, page, argument)) !== SgxCode.SUCCESS) {
       records.erase(index);
       return -Errno.EIO;
@@ -135,16 +164,23 @@ export class AddPages {
     const { hardware } = this.components;
     const secinfo = argument.prot | (argument.type << SecInfo.TYPE_SHIFT);
     const contents = (Math.imul(enclave.id, 0x9e3779b1) ^ index) >>> 0;
-    if (thread.spend(Cost.EADD) > thread.limit) yield hardware.leafAt(page);
+    if (thread.spend(Cost.EADD) > thread.limit) {
+      yield hardware.leafAt(page, thread.cpu, Leaf.EADD, enclave.secs);
+    }
     return hardware.eadd(thread.cpu, page, enclave.secs, enclave.linearPage(index), secinfo, contents);
   }
 
   /** EEXTEND of all 16 chunks. @returns whether all succeeded */
   protected *measure(thread: Thread, enclave: Enclave, page: number): Routine<boolean> {
-    const { hardware } = this.components;
+    const { hardware, probe } = this.components;
     for (let chunk = 0; chunk < 16; chunk++) {
-      if (thread.spend(Cost.EEXTEND) > thread.limit) yield hardware.leafAt(page);
-      if (hardware.eextend(thread.cpu, page, enclave.secs, chunk) !== SgxCode.SUCCESS) return false;
+      if (thread.spend(Cost.EEXTEND) > thread.limit) {
+        yield hardware.leafAt(page, thread.cpu, Leaf.EEXTEND, enclave.secs);
+      }
+      const result = hardware.eextend(thread.cpu, page, enclave.secs, chunk);
+      if (result === SgxCode.SUCCESS) continue;
+      if (leafFailed(result)) probe?.warned(thread.id, '__sgx_encl_extend');
+      return false;
     }
     return true;
   }
@@ -155,12 +191,29 @@ function ceilingOf(argument: AddArgument): number {
   return argument.type === PageType.TCS ? SecInfo.R | SecInfo.W : argument.prot;
 }
 
-function isValid(argument: AddArgument, enclave: Enclave): boolean {
-  const { page, count, type, prot } = argument;
+/** What is wrong before the first page, in Linux's order. @returns 0 or a negated errno */
+function refusalOf(argument: AddArgument, enclave: Enclave): ErrnoResult {
+  if (argument.isArgumentBad === true) return -Errno.EFAULT;
+  if (argument.source === 'misaligned' || !isInRange(argument, enclave)) return -Errno.EINVAL;
+  if (argument.isSecInfoBad === true) return -Errno.EFAULT;
+  return isLegalSecInfo(argument) ? 0 : -Errno.EINVAL;
+}
+
+function isInRange({ page, count }: AddArgument, enclave: Enclave): boolean {
   const isWhole = Number.isInteger(page) && Number.isInteger(count);
-  const isInRange = isWhole && page >= 0 && count > 0 && page + count <= enclave.pageCount;
+  return isWhole && page >= 0 && count > 0 && page + count <= enclave.pageCount;
+}
+
+/** Linux `sgx_validate_secinfo`. */
+function isLegalSecInfo({ type, prot, isSecInfoReserved }: AddArgument): boolean {
   const isWriteOnly = (prot & SecInfo.W) !== 0 && (prot & SecInfo.R) === 0;
   const hasReserved = (prot & ~(SecInfo.R | SecInfo.W | SecInfo.X)) !== 0;
-  if (type === PageType.TCS) return isInRange && prot === 0;
-  return isInRange && type === PageType.REG && !isWriteOnly && !hasReserved;
+  if (hasReserved || isWriteOnly || isSecInfoReserved === true) return false;
+  return type === PageType.REG || (type === PageType.TCS && prot === 0);
+}
+
+/** What comes of the source page, once there is a record. @returns 0 or a negated errno */
+function sourceError(source: AddSource | undefined): ErrnoResult {
+  if (source === 'noexec') return -Errno.EACCES;
+  return source === 'unmapped' ? -Errno.EFAULT : 0;
 }

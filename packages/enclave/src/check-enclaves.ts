@@ -1,8 +1,9 @@
 import type { FrameTable, PageIndex, PageTypeId, SgxHardware } from '@epckit/interface';
 import { FrameFlag, NONE, OwnerKind, PageType } from '@epckit/interface';
+import { checkChanges } from './check-changes.js';
 import type { EnclaveDriver } from './driver.js';
 import type { Enclave } from './enclave.js';
-import { SECS_RECORD, versionArrayRecord } from './record-id.js';
+import { SECS_RECORD, versionArrayNumber } from './record-id.js';
 
 /** A broken invariant of the native driver, as plain data. */
 export interface EnclaveViolation {
@@ -18,6 +19,8 @@ interface Audit {
   readonly hardware: SgxHardware;
   /** EPC pages that a live enclave knows. */
   readonly known: Set<PageIndex>;
+  /** The enclave has lost its EPC pages with the power: the EPCM says nothing of it. */
+  readonly isPowerless: boolean;
   /** Pages of the enclave's backing file that are present. */
   readonly file: ReadonlySet<number>;
   report(rule: string, message: string): void;
@@ -37,16 +40,19 @@ const PCMDS_PER_PAGE = 32;
  * reclaimable unless poisoned, SECS and version arrays are not (I-5); slots, evicted pages and version array
  * pages (I-6); references are one plus the listed address spaces (I-7); only resident pages are mapped (I-8);
  * no page is blocked, evicted pages are in the file (I-9). `EPCM`: record, frame table and EPCM entry name the
- * same page, address, type and SECS.
+ * same page, address, type and SECS. `EDMM`: what waits for the enclave's acceptance is what the records say.
  *
  * A page that EREMOVE refused is leaked for ever, as in Linux; it shows as I-1.
  *
+ * @param hasLostPower tells the enclaves whose EPC pages were lost with the power: what the EPCM, the version arrays
+ * and the file should have of them is not asked. Default: none
  * @returns violations, empty for a sound driver
  */
 export function checkEnclaves(
   driver: Pick<EnclaveDriver, 'enclaves'>,
   frames: FrameTable,
   hardware: SgxHardware,
+  hasLostPower: (enclave: Enclave) => boolean = () => false,
 ): EnclaveViolation[] {
   const violations: EnclaveViolation[] = [];
   const known = new Set<PageIndex>();
@@ -55,10 +61,11 @@ export function checkEnclaves(
       violations.push({ rule, message: `Enclave ${enclave.id}: ${message}` });
     };
     const file = new Set(enclave.paging?.backing.presentPages());
-    checkEnclave({ frames, hardware, known, file, report }, enclave);
+    const isPowerless = hasLostPower(enclave);
+    checkEnclave({ frames, hardware, known, isPowerless, file, report }, enclave);
   }
   const report = (rule: string, message: string) => void violations.push({ rule, message });
-  checkPages({ frames, hardware, known, file: new Set(), report });
+  checkPages({ frames, hardware, known, isPowerless: false, file: new Set(), report });
   return violations;
 }
 
@@ -82,6 +89,7 @@ function checkRecords(audit: Audit, enclave: Enclave): number {
   for (let index = records.next(0); index !== NONE; index = records.next(index + 1)) {
     const page = records.epc(index);
     if (records.isBeingReclaimed(index)) audit.report('I-4', `page ${index} is being reclaimed.`);
+    if (page === NONE && audit.isPowerless) continue;
     if (page === NONE) {
       if (records.slot(index) === NONE) audit.report('I-6', `page ${index} is neither resident nor evicted.`);
       else checkBacking(audit, enclave, index);
@@ -114,6 +122,7 @@ function checkResident(audit: Audit, enclave: Enclave, index: number, page: Page
   if (entry.linearPage !== enclave.linearPage(index)) {
     audit.report('EPCM', `page ${index} is at address ${entry.linearPage} × 4096.`);
   }
+  for (const problem of checkChanges(records, index, entry)) audit.report('EDMM', problem);
 }
 
 /** Frame table and EPCM agree that `page` holds `record`. */
@@ -125,6 +134,7 @@ function checkFrame(audit: Audit, enclave: Enclave, page: PageIndex, record: num
   if (!isOwner || frames.record(page) !== record) {
     audit.report('EPCM', `the frame table has another owner or record for EPC page ${page}.`);
   }
+  if (audit.isPowerless) return;
   const entry = hardware.entry(page);
   if (!entry.valid) audit.report('EPCM', `EPC page ${page} holds record ${record} and is invalid.`);
   else if (entry.type !== type) audit.report('EPCM', `EPC page ${page} has type ${entry.type}, not ${type}.`);
@@ -138,7 +148,8 @@ function checkChildren(audit: Audit, enclave: Enclave, residents: number): void 
     if (residents > 0) audit.report('I-2b', `${residents} pages are resident without the SECS.`);
     return;
   }
-  if (!audit.hardware.isValid(secs) || audit.hardware.entry(secs).type !== PageType.SECS) return;
+  if (audit.isPowerless || !audit.hardware.isValid(secs) || audit.hardware.entry(secs).type !== PageType.SECS)
+    return;
   const counted = audit.hardware.tracking(secs).children;
   if (counted !== residents)
     audit.report('I-2', `the EPCM has ${counted} children, ${residents} are resident.`);
@@ -149,6 +160,8 @@ function checkSecs(audit: Audit, enclave: Enclave): void {
   if (secs !== NONE) {
     checkFrame(audit, enclave, secs, SECS_RECORD, PageType.SECS);
     checkHeld(audit, secs, 'SECS');
+  } else if (audit.isPowerless) {
+    return;
   } else if (enclave.secsSlot === NONE) {
     audit.report('I-6', 'the SECS is neither resident nor evicted.');
   } else {
@@ -169,12 +182,18 @@ function checkSlots(audit: Audit, enclave: Enclave): void {
   const slots = enclave.paging?.slots;
   if (slots === undefined) return;
   for (const { index, page, used } of slots.pages()) {
-    checkFrame(audit, enclave, page, versionArrayRecord(index), PageType.VA);
+    // Numbered in order of EPA, which counts those of calls that failed too.
+    const record = audit.frames.record(page);
+    if (versionArrayNumber(record) === NONE) {
+      audit.report('EPCM', `version array ${index} is no version array in the frame table.`);
+    }
+    checkFrame(audit, enclave, page, record, PageType.VA);
     checkHeld(audit, page, 'version array');
     const expected = evicted.get(index) ?? 0;
     if (used !== expected)
       audit.report('I-6', `version array ${index} has ${used} slots in use, not ${expected}.`);
-    const isArray = audit.hardware.isValid(page) && audit.hardware.entry(page).type === PageType.VA;
+    const isArray =
+      !audit.isPowerless && audit.hardware.isValid(page) && audit.hardware.entry(page).type === PageType.VA;
     const occupied = isArray ? audit.hardware.occupiedSlots(page) : used;
     if (occupied !== used)
       audit.report('I-6', `version array ${index} holds ${occupied} versions, not ${used}.`);
@@ -225,9 +244,11 @@ function checkBacking(audit: Audit, enclave: Enclave, index: number): void {
 function checkMappings(audit: Audit, enclave: Enclave): void {
   const { id, records } = enclave;
   for (const mm of enclave.addressSpaces()) {
-    const pte = mm.table(id)?.pte ?? new Uint8Array(0);
+    const table = mm.table(id);
+    const pte = table?.pte ?? new Uint8Array(0);
     for (let index = 0; index < pte.length; index++) {
-      if (pte[index] === 0) continue;
+      // An orphan's entries are nobody's to remove.
+      if (pte[index] === 0 || table?.vmaOf(index)?.isOrphan === true) continue;
       const isResident = index < records.pageCount && records.exists(index) && records.epc(index) !== NONE;
       if (!isResident)
         audit.report('I-8', `page ${index} is mapped in address space ${mm.id} and not resident.`);

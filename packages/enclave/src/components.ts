@@ -1,6 +1,8 @@
 import type {
   AccessMonitor,
+  CpuSet,
   FrameTable,
+  IpiSender,
   LockFactory,
   ObjectRegistry,
   OwnerId,
@@ -8,8 +10,20 @@ import type {
   Probe,
   ReclaimLists,
   SgxHardware,
+  Tracker,
 } from '@epckit/interface';
 import type { EnclavePaging } from './enclave-paging.js';
+import type { KernelFailures } from './kernel-failures.js';
+
+/** What dynamic memory (SGX2) needs besides. */
+export interface DynamicMemoryComponents {
+  /** Starts tracking cycles. */
+  readonly tracker: Tracker;
+  /** Throws threads out of their enclaves. */
+  readonly ipi: IpiSender;
+  /** Makes an empty set of CPUs. */
+  createCpuSet(): CpuSet;
+}
 
 /** What the native driver is made of. */
 export interface EnclaveDriverComponents {
@@ -29,6 +43,10 @@ export interface EnclaveDriverComponents {
   readonly monitor: AccessMonitor | null;
   /** Trace points, or `null`. */
   readonly probe: Probe | null;
+  /** Which calls into the kernel fail; `null` or left out: none. */
+  readonly failures?: KernelFailures | null;
+  /** Dynamic memory; `null` or left out: the processor has no SGX2. */
+  readonly dynamic?: DynamicMemoryComponents | null;
   /**
    * Makes the paging of one enclave of `pageCount` pages. `isInFlight` says whether a page is between reserve
    * and write.

@@ -1,17 +1,25 @@
 import type { OwnerId, PageOwner } from '@epckit/interface';
 import { InvariantViolation, NONE } from '@epckit/interface';
 import { AddPages } from './add-pages.js';
+import type { AugmenterParts } from './augment.js';
+import { Augmenter } from './augment.js';
 import type { EnclaveDriverComponents } from './components.js';
 import { Create } from './create.js';
+import { DebugAccess } from './debug-access.js';
+import type { DynamicIoctlParts } from './dynamic-ioctl.js';
 import { Enclave } from './enclave.js';
 import { FaultHandler } from './fault.js';
 import { Init } from './init.js';
 import { Loader } from './load.js';
 import { Mapper } from './map.js';
+import { ModifyTypes } from './modify-types.js';
 import type { NativeOwnerParts } from './native-owner.js';
 import { NativeOwner } from './native-owner.js';
 import { EnclavePages } from './pages.js';
+import { Provision } from './provision.js';
 import { Releaser } from './release.js';
+import { RemovePages } from './remove-pages.js';
+import { RestrictPermissions } from './restrict.js';
 
 /** Recipes to replace; the default is Linux 6.12. */
 export interface EnclaveDriverRecipes {
@@ -19,6 +27,14 @@ export interface EnclaveDriverRecipes {
   readonly loader?: (components: EnclaveDriverComponents, pages: EnclavePages) => Loader;
   /** Makes the owner that the reclaimer talks to. */
   readonly owner?: (parts: NativeOwnerParts) => NativeOwner;
+  /** Makes what adds pages in the fault handler. */
+  readonly augmenter?: (parts: AugmenterParts) => Augmenter;
+  /** Makes ioctl RESTRICT_PERMISSIONS. */
+  readonly restrictPermissions?: (parts: DynamicIoctlParts) => RestrictPermissions;
+  /** Makes ioctl MODIFY_TYPES. */
+  readonly modifyTypes?: (parts: DynamicIoctlParts) => ModifyTypes;
+  /** Makes ioctl REMOVE_PAGES. */
+  readonly removePages?: (parts: DynamicIoctlParts) => RemovePages;
 }
 
 /** The native enclave driver: enclaves by id, and one object per operation. */
@@ -31,7 +47,17 @@ export class EnclaveDriver {
   readonly addPages: AddPages;
   /** ioctl INIT. */
   readonly init: Init;
-  /** mmap, munmap, close. */
+  /** ioctl PROVISION. */
+  readonly provision: Provision;
+  /** ioctl RESTRICT_PERMISSIONS. */
+  readonly restrictPermissions: RestrictPermissions;
+  /** ioctl MODIFY_TYPES. */
+  readonly modifyTypes: ModifyTypes;
+  /** ioctl REMOVE_PAGES. */
+  readonly removePages: RemovePages;
+  /** A debugger's accesses. */
+  readonly debug: DebugAccess;
+  /** mmap, munmap, mprotect, close. */
   readonly mapper: Mapper;
   /** Page faults. */
   readonly faults: FaultHandler;
@@ -50,8 +76,15 @@ export class EnclaveDriver {
     this.create = new Create(components, pages);
     this.addPages = new AddPages(components, pages);
     this.init = new Init(components);
-    this.mapper = new Mapper(releaser);
-    this.faults = new FaultHandler(components, loader);
+    this.provision = new Provision();
+    this.mapper = new Mapper(releaser, components.failures ?? null);
+    const memory = { components, pages, loader };
+    this.restrictPermissions = recipes.restrictPermissions?.(memory) ?? new RestrictPermissions(memory);
+    this.modifyTypes = recipes.modifyTypes?.(memory) ?? new ModifyTypes(memory);
+    this.removePages = recipes.removePages?.(memory) ?? new RemovePages(memory);
+    this.debug = new DebugAccess(components, loader);
+    const augmenter = recipes.augmenter?.(memory) ?? new Augmenter(memory);
+    this.faults = new FaultHandler(components, loader, augmenter);
   }
 
   /** open: a new enclave without a range. Ids are used again after the release. */

@@ -66,6 +66,8 @@ export class Enclave implements TrackedOwner {
   pageCount = 0;
   /** Bits of `Attribute`. Set by CREATE. */
   attributes = 0;
+  /** Attributes that INIT accepts (Linux `attributes_mask`). CREATE sets it, PROVISION widens it. */
+  allowedAttributes = 0;
   /** Records by page; CREATE makes them. */
   records: Records;
   /** Slots, backing and ladders; CREATE makes them. */

@@ -1,5 +1,6 @@
 import type { AddressSpace, PageTable, Routine, Thread, Vma } from '@epckit/interface';
-import { Errno } from '@epckit/interface';
+import { Cost, Errno } from '@epckit/interface';
+import type { Augmenter } from './augment.js';
 import type { EnclaveDriverComponents } from './components.js';
 import type { Enclave } from './enclave.js';
 import type { Loader } from './load.js';
@@ -24,14 +25,18 @@ export class FaultHandler {
   protected readonly components: EnclaveDriverComponents;
   /** Brings pages back. */
   protected readonly loader: Loader;
+  /** Adds pages. */
+  protected readonly augmenter: Augmenter;
 
-  constructor(components: EnclaveDriverComponents, loader: Loader) {
+  constructor(components: EnclaveDriverComponents, loader: Loader, augmenter: Augmenter) {
     this.components = components;
     this.loader = loader;
+    this.augmenter = augmenter;
   }
 
   /**
-   * Makes the page present. The caller holds the mmap lock for reading and has found the mapping.
+   * Makes the page present, on a processor with SGX2 also one that does not exist yet. The caller holds the mmap
+   * lock for reading and has found the mapping.
    *
    * A page that a reclaimer has, or EPC that must be reclaimed first, ends in NOPAGE without a page: the
    * access faults again.
@@ -43,11 +48,33 @@ export class FaultHandler {
     enclave: Enclave,
     index: number,
   ): Routine<FaultResultId> {
-    while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
+    if (vma.isOrphan === true) return FaultResult.SIGBUS;
     const table = mm.table(enclave.id) as PageTable;
-    const page = this.isAllowed(vma, enclave, index)
-      ? yield* this.loader.load(thread, enclave, index)
-      : -Errno.EFAULT;
+    if (yield* this.isMissing(thread, enclave, index)) {
+      return yield* this.augment(thread, table, enclave, index);
+    }
+    return yield* this.load(thread, table, vma, enclave, index);
+  }
+
+  /** Is there no record, on a processor that can add pages? Looked at without the lock. */
+  protected *isMissing(thread: Thread, enclave: Enclave, index: number): Routine<boolean> {
+    const { dynamic } = this.components;
+    if (dynamic === null || dynamic === undefined) return false;
+    if (index >= enclave.pageCount) return true;
+    if (thread.spend(Cost.STEP) > thread.limit) yield enclave.records.readingAt(index);
+    return !enclave.records.existsUnlocked(index);
+  }
+
+  /** The page exists: it is loaded if it is out, and its entry made. */
+  protected *load(
+    thread: Thread,
+    table: PageTable,
+    vma: Vma,
+    enclave: Enclave,
+    index: number,
+  ): Routine<FaultResultId> {
+    while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
+    const page = yield* this.loader.loadInVma(thread, vma, enclave, index);
     if (page >= 0 && thread.clock > thread.limit) yield table.pteAt(index);
     const result = page < 0 ? resultOf(page) : this.insert(thread, table, index);
     enclave.lock.release(thread);
@@ -55,14 +82,22 @@ export class FaultHandler {
     return result;
   }
 
-  /** There is a record, and the mapping's rights lie within the page's ceiling. */
-  protected isAllowed(vma: Vma, enclave: Enclave, index: number): boolean {
-    if (index >= enclave.pageCount || !enclave.records.exists(index)) return false;
-    return (vma.prot & ~enclave.records.ceiling(index)) === 0;
+  /** The page does not exist: it is added. */
+  protected *augment(
+    thread: Thread,
+    table: PageTable,
+    enclave: Enclave,
+    index: number,
+  ): Routine<FaultResultId> {
+    const result = yield* this.augmenter.augment(thread, table, enclave, index);
+    this.components.probe?.faultHandled(thread.id, enclave.id, index, result === 0);
+    if (result === -Errno.ENOMEM) return FaultResult.OOM;
+    return result === 0 ? FaultResult.NOPAGE : resultOf(result);
   }
 
   /** Inserts the entry and clears its accessed bit: a fresh entry carries it. */
   protected insert(thread: Thread, table: PageTable, index: number): FaultResultId {
+    if (this.components.failures?.fails('pfn') === true) return FaultResult.SIGBUS;
     // Another thread may have been faster: inserting over an entry succeeds and changes nothing.
     table.insert(thread, index);
     const isYoung = table.testAndClearYoung(thread, index);

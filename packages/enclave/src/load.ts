@@ -1,4 +1,4 @@
-import type { PageIndex, Routine, Thread } from '@epckit/interface';
+import type { PageIndex, Routine, Thread, Vma } from '@epckit/interface';
 import { Errno, NONE, SgxCode } from '@epckit/interface';
 import type { EnclaveDriverComponents } from './components.js';
 import type { Enclave } from './enclave.js';
@@ -41,6 +41,21 @@ export class Loader {
     return page;
   }
 
+  /**
+   * {@link load} for an access through a mapping (Linux `sgx_encl_load_page_in_vma`). `-EFAULT` too if the enclave
+   * does not know the mapping, has no such page, or the mapping's rights are beyond the page's ceiling.
+   */
+  *loadInVma(thread: Thread, vma: Vma, enclave: Enclave, index: number): Routine<number> {
+    if (vma.isOrphan === true || !hasRecord(enclave, index)) return -Errno.EFAULT;
+    if ((vma.prot & ~enclave.records.ceiling(index)) !== 0) return -Errno.EFAULT;
+    return yield* this.load(thread, enclave, index);
+  }
+
+  /** {@link load} for an ioctl (Linux `sgx_encl_load_page`). `-EFAULT` too if there is no such page. */
+  *loadByAddress(thread: Thread, enclave: Enclave, index: number): Routine<number> {
+    return hasRecord(enclave, index) ? yield* this.load(thread, enclave, index) : -Errno.EFAULT;
+  }
+
   /** Makes the evicted SECS resident. @returns EPC page or negated errno */
   *loadSecs(thread: Thread, enclave: Enclave): Routine<number> {
     if (enclave.secsSlot < 0) return -Errno.EFAULT; // lost by an EWB that failed for good (L-02)
@@ -56,7 +71,7 @@ export class Loader {
     const result = yield* this.execute(thread, enclave, page, index);
     if (result === SgxCode.SUCCESS) return page;
     yield* this.pages.free(thread, page);
-    return -Errno.EFAULT;
+    return result < 0 ? result : -Errno.EFAULT;
   }
 
   /** Contents from the backing store, ELDU, truncation. */
@@ -65,4 +80,8 @@ export class Loader {
     if (index === NONE) return loadBack.load(thread, page, NONE, enclave.pageCount, enclave.secsSlot);
     return loadBack.load(thread, page, enclave.secs, index, enclave.records.slot(index));
   }
+}
+
+function hasRecord({ pageCount, records }: Enclave, index: number): boolean {
+  return index < pageCount && records.exists(index);
 }

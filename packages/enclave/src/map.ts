@@ -2,6 +2,7 @@ import type { AddressSpace, ErrnoResult, Routine, Thread } from '@epckit/interfa
 import { Cost, Errno, MisuseError } from '@epckit/interface';
 import type { Enclave } from './enclave.js';
 import { EnclaveFlag } from './enclave.js';
+import type { KernelFailures } from './kernel-failures.js';
 import type { Releaser } from './release.js';
 
 /** Range and rights of a mapping, in pages of the enclave's range. */
@@ -14,33 +15,63 @@ export interface MapArgument {
   readonly prot: number;
 }
 
-/** mmap of an enclave, and leaving it again (Linux `sgx_mmap`, `sgx_encl_may_map`, `sgx_encl_mm_add`, `sgx_release`). */
+/**
+ * mmap, munmap and mprotect of an enclave, and what the end of a file or of an address space means for it (Linux
+ * `sgx_mmap`, `sgx_vma_mprotect`, `sgx_vma_open`, `sgx_encl_may_map`, `sgx_encl_mm_add`, `sgx_release`,
+ * `sgx_mmu_notifier_release`).
+ */
 export class Mapper {
   readonly #releaser: Releaser;
+  readonly #failures: KernelFailures | null;
 
-  constructor(releaser: Releaser) {
+  constructor(releaser: Releaser, failures: KernelFailures | null = null) {
     this.#releaser = releaser;
+    this.#failures = failures;
   }
 
   /**
-   * Maps a range, shared and at a fixed address; replaces what is there.
+   * Maps a range, shared and at a fixed address. What is there is unmapped first, also when the new mapping is
+   * refused then. Until INIT a mapping may reach beyond the range.
    *
-   * @returns 0 or `-EACCES`: outside the range of an initialized enclave, or a page's ceiling forbids it
+   * @returns 0; `-EINVAL`: an empty range; `-EACCES`: beyond the range of an initialized enclave, or a page's
+   * ceiling forbids it; `-ENOMEM`
+   * @throws MisuseError if CREATE has not given the enclave a range yet
    */
   *map(thread: Thread, mm: AddressSpace, enclave: Enclave, argument: MapArgument): Routine<ErrnoResult> {
+    const { start, end, prot } = argument;
+    if (!(start < end)) return -Errno.EINVAL;
+    if (enclave.pageCount === 0) throw noRange();
     while (mm.lock.mustWaitWrite(thread)) yield mm.lock.acquireWrite;
-    const result = yield* this.#mayMap(thread, enclave, argument);
-    const isWithin = isWithinRange(enclave, argument);
-    if (result === 0 && isWithin) {
-      if (!enclave.mms.has(mm)) {
-        if (thread.spend(Cost.STEP) > thread.limit) yield enclave.refs.adding;
-        enclave.refs.get(thread);
-        yield* enclave.mms.add(thread, mm);
+    mm.table(enclave.id)?.unmap(thread, Math.max(start, 0), Math.max(end, 0));
+    let result = yield* this.#mayMap(thread, enclave, argument);
+    if (result === 0) result = yield* this.addSpace(thread, mm, enclave);
+    if (result === 0) mm.tableFor(enclave.id, enclave.pageCount).map(thread, start, end, prot);
+    mm.lock.releaseWrite(thread);
+    return result;
+  }
+
+  /**
+   * Changes the rights of a mapped range, mapping by mapping up to the first that is refused.
+   *
+   * @returns 0; `-ENOMEM`: the range has a hole; `-EACCES`: a page's ceiling forbids it
+   */
+  *protect(thread: Thread, mm: AddressSpace, enclave: Enclave, argument: MapArgument): Routine<ErrnoResult> {
+    const { start, end, prot } = argument;
+    while (mm.lock.mustWaitWrite(thread)) yield mm.lock.acquireWrite;
+    const table = mm.table(enclave.id);
+    let result: ErrnoResult = 0;
+    for (let at = start; at < end && result === 0; ) {
+      const vma = table?.vmaOf(at);
+      if (table === undefined || vma === undefined) {
+        result = -Errno.ENOMEM;
+        break;
       }
-      mm.tableFor(enclave.id, enclave.pageCount).map(thread, argument.start, argument.end, argument.prot);
+      const stop = Math.min(vma.end, end);
+      result = yield* this.#mayMap(thread, enclave, { start: at, end: stop, prot });
+      if (result === 0) table.protect(thread, at, stop, prot);
+      at = stop;
     }
     mm.lock.releaseWrite(thread);
-    if (result === 0 && !isWithin) throw beyondRange(enclave, argument);
     return result;
   }
 
@@ -49,6 +80,33 @@ export class Mapper {
     while (mm.lock.mustWaitWrite(thread)) yield mm.lock.acquireWrite;
     mm.table(enclave.id)?.unmap(thread, start, end);
     mm.lock.releaseWrite(thread);
+  }
+
+  /**
+   * The address space maps the enclave from now on. Its mmap lock is held for writing.
+   *
+   * @returns 0 or `-ENOMEM`; a reference is lost when the notifier cannot be registered (L-11)
+   */
+  *addSpace(thread: Thread, mm: AddressSpace, enclave: Enclave): Routine<ErrnoResult> {
+    if (enclave.mms.has(mm)) return 0;
+    if (this.#failures?.fails('kmalloc') === true) return -Errno.ENOMEM;
+    if (thread.spend(Cost.STEP) > thread.limit) yield enclave.refs.adding;
+    enclave.refs.get(thread);
+    if (this.#failures?.fails('mmu_notifier') === true) return -Errno.ENOMEM;
+    yield* enclave.mms.add(thread, mm);
+    return 0;
+  }
+
+  /**
+   * The address space is being torn down: it leaves the list.
+   *
+   * @returns whether it was listed. Then its reference is to be dropped with {@link drop}, after a grace period
+   * of its own (Linux `mmu_notifier_put`)
+   */
+  *leaveSpace(thread: Thread, mm: AddressSpace, enclave: Enclave): Routine<boolean> {
+    if (!(yield* enclave.mms.take(thread, mm))) return false;
+    yield* enclave.mms.synchronize(thread);
+    return true;
   }
 
   /**
@@ -61,12 +119,13 @@ export class Mapper {
       if (mm === undefined) break;
       yield* enclave.mms.synchronize(thread);
       mm.forget(enclave.id);
-      yield* this.#drop(thread, enclave);
+      yield* this.drop(thread, enclave);
     }
-    yield* this.#drop(thread, enclave);
+    yield* this.drop(thread, enclave);
   }
 
-  *#drop(thread: Thread, enclave: Enclave): Routine<void> {
+  /** Drops one reference; the last one releases the enclave. */
+  *drop(thread: Thread, enclave: Enclave): Routine<void> {
     if (thread.spend(Cost.STEP) > thread.limit) yield enclave.refs.writing;
     if (enclave.refs.put(thread)) yield* this.#releaser.release(thread, enclave);
   }
@@ -80,7 +139,7 @@ export class Mapper {
     while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
     let result = 0;
     const { records } = enclave;
-    for (let i = records.next(start); i >= 0 && i < end; i = records.next(i + 1)) {
+    for (let i = records.next(Math.max(start, 0)); i >= 0 && i < end; i = records.next(i + 1)) {
       if ((prot & ~records.ceiling(i)) === 0) continue;
       result = -Errno.EACCES;
       break;
@@ -90,14 +149,9 @@ export class Mapper {
   }
 }
 
-function isWithinRange(enclave: Enclave, { start, end }: MapArgument): boolean {
-  return start >= 0 && start < end && end <= enclave.pageCount;
-}
-
-/** Linux lets a mapping reach beyond the range until INIT; page tables here cover the range only. */
-function beyondRange(enclave: Enclave, { start, end }: MapArgument): MisuseError {
-  return new MisuseError('A mapping must lie within the range of its enclave.', [
-    `given: pages ${start} … ${end}`,
-    `range: pages 0 … ${enclave.pageCount}`,
-  ]);
+/** Linux maps an enclave without a range at any address; page tables here cover the range. */
+function noRange(): MisuseError {
+  return new MisuseError('An enclave can be mapped after CREATE only.', [], {
+    hint: 'Linux allows it before; page tables here cover the range that CREATE gives.',
+  });
 }

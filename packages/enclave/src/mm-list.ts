@@ -65,6 +65,17 @@ export class MmList {
     return first;
   }
 
+  /** Takes an address space off the list. @returns whether it was on it */
+  *take(thread: Thread, mm: AddressSpace): Routine<boolean> {
+    while (this.#lock.mustWait(thread)) yield this.#lock.acquire;
+    if (thread.clock > thread.limit) yield op(this.#object, Mode.WRITE);
+    this.#components.monitor?.atomic(this.#object, Mode.WRITE);
+    const isListed = this.#spaces.includes(mm);
+    this.#spaces = this.#spaces.filter((other) => other !== mm);
+    this.#lock.release(thread);
+    return isListed;
+  }
+
   /** Waits until every walk that can have seen a removed address space has ended. */
   *synchronize(thread: Thread): Routine<void> {
     yield* this.#srcu.synchronize(thread);
@@ -99,7 +110,8 @@ export class MmList {
         if (!mm.users.getUnlessZero(thread)) continue;
         while (mm.lock.mustWaitRead(thread)) yield mm.lock.acquireRead;
         const table = mm.table(this.#owner);
-        if (table?.vmaOf(page) !== undefined) {
+        const vma = table?.vmaOf(page);
+        if (table !== undefined && vma !== undefined && vma.isOrphan !== true) {
           if (thread.clock > thread.limit) yield table.pteAt(page);
           found = visit(thread, table, page);
         }

@@ -15,6 +15,7 @@ import {
   Blocked,
   Cost,
   Killed,
+  Leaf,
   leafFailed,
   NONE,
   OwnerKind,
@@ -29,6 +30,7 @@ import type { EnclavePaging } from './enclave-paging.js';
 import type { PageTableVisitor } from './mm-list.js';
 import type { EnclavePages } from './pages.js';
 import type { Releaser } from './release.js';
+import { zapEverywhere } from './zap.js';
 
 /** What the native owner works with. */
 export interface NativeOwnerParts {
@@ -82,7 +84,7 @@ export class NativeOwner implements PageOwner {
     const enclave = this.enclaveOf(page);
     yield* this.zap(thread, enclave, this.indexOf(page));
     while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
-    if (thread.spend(Cost.EBLOCK) > thread.limit) yield hardware.leafAt(page);
+    if (thread.spend(Cost.EBLOCK) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EBLOCK);
     if (leafFailed(hardware.eblock(thread.cpu, page))) probe?.warned(thread.id, 'sgx_reclaimer_block');
     enclave.lock.release(thread);
     return Blocked.OK;
@@ -126,7 +128,7 @@ export class NativeOwner implements PageOwner {
 
   /** Removes the page from every address space. */
   protected zap(thread: Thread, enclave: Enclave, index: number): Routine<unknown> {
-    return enclave.mms.visit(thread, index, zapEntry, true);
+    return zapEverywhere(thread, enclave, index);
   }
 
   /** The last child has gone: the SECS of an initialized enclave follows. */
@@ -151,11 +153,6 @@ export class NativeOwner implements PageOwner {
     return this.parts.components.frames.record(page);
   }
 }
-
-const zapEntry: PageTableVisitor = (thread, table, index) => {
-  table.zap(thread, index);
-  return false;
-};
 
 /** Paging of an enclave that has passed CREATE. */
 function pagingOf(enclave: Enclave): EnclavePaging {

@@ -1,5 +1,5 @@
 import type { PageIndex, RecordId, Routine, Thread } from '@epckit/interface';
-import { Cost, Errno, NONE, OwnerKind } from '@epckit/interface';
+import { Cost, Errno, Leaf, NONE, OwnerKind } from '@epckit/interface';
 import type { EnclaveDriverComponents } from './components.js';
 import type { Enclave } from './enclave.js';
 import { versionArrayRecord } from './record-id.js';
@@ -23,7 +23,7 @@ export class EnclavePages {
    */
   *free(thread: Thread, page: PageIndex): Routine<void> {
     const { hardware, allocator, probe } = this.#components;
-    if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page);
+    if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
     const result = hardware.eremove(thread.cpu, page);
     if (result !== 0) {
       probe?.warned(thread.id, 'sgx_encl_free_epc_page');
@@ -57,16 +57,18 @@ export class EnclavePages {
   }
 
   *#versionArray(thread: Thread, enclave: Enclave, mayReclaim: boolean): Routine<number> {
-    const { hardware } = this.#components;
+    const { hardware, probe, failures } = this.#components;
+    if (failures?.fails('kmalloc') === true) return -Errno.ENOMEM;
     const record = versionArrayRecord(enclave.nextVersionArray);
     const page = yield* this.alloc(thread, enclave, record, mayReclaim);
     if (page < 0) return page;
-    if (thread.spend(Cost.EPA) > thread.limit) yield hardware.leafAt(page);
+    if (thread.spend(Cost.EPA) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EPA);
     if (hardware.epa(thread.cpu, page) === 0) {
       enclave.nextVersionArray++;
       return page;
     }
-    yield* this.#components.allocator.free(thread, page);
+    probe?.warned(thread.id, 'sgx_alloc_va_page');
+    yield* this.free(thread, page);
     return -Errno.EFAULT;
   }
 }

@@ -44,6 +44,12 @@ export class Records {
     return ((this.#flags[index] as number) & RecordFlag.EXISTS) !== 0;
   }
 
+  /** {@link exists} without the lock, announced by {@link readingAt} (Linux `xa_load` in the fault handler). */
+  existsUnlocked(index: number): boolean {
+    this.#monitor?.atomic(this.#object + index, Mode.READ);
+    return ((this.#flags[index] as number) & RecordFlag.EXISTS) !== 0;
+  }
+
   /** Makes a record that is neither resident nor evicted. */
   insert(index: number, type: PageTypeId, ceiling: number): void {
     this.#monitor?.write(this.#object + index);
@@ -90,6 +96,18 @@ export class Records {
   ceiling(index: number): number {
     this.#monitor?.read(this.#object + index);
     return this.#ceiling[index] as number;
+  }
+
+  /** Changes what {@link ceiling} returns. */
+  setCeiling(index: number, ceiling: number): void {
+    this.#monitor?.write(this.#object + index);
+    this.#ceiling[index] = ceiling;
+  }
+
+  /** Changes what {@link type} returns. */
+  setType(index: number, type: PageTypeId): void {
+    this.#monitor?.write(this.#object + index);
+    this.#type[index] = type;
   }
 
   /** Page type as the driver believes it. */

@@ -56,9 +56,11 @@ export class Releaser {
     for (const { page } of [...(enclave.paging?.slots.pages() ?? [])]) yield* this.pages.free(thread, page);
   }
 
-  /** What Linux warns about when an enclave goes. */
+  /** What Linux warns about when an enclave goes, one warning each. */
   protected warnOfLeaks(thread: Thread, enclave: Enclave): void {
-    const isClean = enclave.children === 0 && enclave.secs === NONE && enclave.addressSpaces().length === 0;
-    if (!isClean) this.components.probe?.warned(thread.id, 'sgx_encl_release');
+    const leaks = [enclave.addressSpaces().length > 0, enclave.children !== 0, enclave.secs !== NONE];
+    for (const isLeak of leaks) {
+      if (isLeak) this.components.probe?.warned(thread.id, 'sgx_encl_release');
+    }
   }
 }

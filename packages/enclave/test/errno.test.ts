@@ -21,7 +21,7 @@ interface CreateRow {
 const createRows: readonly CreateRow[] = [
   { why: 'size 0', argument: { pageCount: 0 }, result: -Errno.EINVAL },
   { why: 'size 3', argument: { pageCount: 3 }, result: -Errno.EINVAL },
-  { why: 'half a page', argument: { pageCount: 0.5 }, result: -Errno.EINVAL },
+  { why: 'half a page: ECREATE faults', argument: { pageCount: 0.5 }, result: -Errno.EIO },
   { why: 'one page: ECREATE faults', argument: { pageCount: 1 }, result: -Errno.EIO },
   { why: 'base not aligned: ECREATE faults', argument: { basePage: BASE + 1 }, result: -Errno.EIO },
   { why: 'attribute INIT: ECREATE faults', argument: { attributes: Attribute.INIT }, result: -Errno.EIO },

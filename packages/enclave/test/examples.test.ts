@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { output } from '../examples/evict-and-fault.js';
+import { output as recordedOutput } from '../examples/recorded-ioctl.js';
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 
@@ -14,9 +15,17 @@ it('evict-and-fault prints what the README says', () => {
   expect(read('README.md')).toContain(`\n${output.join('\n')}\n`);
 });
 
-it('the README shows parts of the example', () => {
+it('recorded-ioctl prints how far the call came', () => {
+  expect(recordedOutput).toEqual([
+    'EFAULT: count 8192 of 12288 bytes, result 0',
+    'EMODT(2) ETRACK(1) EMODT(3) ETRACK(1)',
+  ]);
+});
+
+it('the README shows parts of the examples', () => {
   const shown = [...read('README.md').matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] as string);
-  const example = read('examples/evict-and-fault.ts');
-  expect(shown.filter((code) => !example.includes(code.trimEnd()))).toEqual([]);
-  expect(shown.length).toBe(1);
+  const examples = ['evict-and-fault', 'recorded-ioctl'].map((name) => read(`examples/${name}.ts`));
+  const isFrom = (code: string) => examples.some((example) => example.includes(code.trimEnd()));
+  expect(shown.filter((code) => !isFrom(code))).toEqual([]);
+  expect(shown.length).toBe(2);
 });

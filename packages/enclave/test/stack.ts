@@ -3,12 +3,13 @@ import { checkFrames, createFrameTable } from '@epckit/frames';
 import type { HardwareModel } from '@epckit/hardware';
 import { checkEpcm, createSgxHardware } from '@epckit/hardware';
 import type { AddressSpace, Probe, ReclaimLists, Routine, SgxHardware } from '@epckit/interface';
-import { Access, NONE, PageType, Prot, Walk } from '@epckit/interface';
+import { Access, Attribute, NONE, PageType, Prot, SecInfo, Walk } from '@epckit/interface';
 import type { Ipi, Machine, MachineThread } from '@epckit/machine';
 import { createMachine } from '@epckit/machine';
-import { createAddressSpace } from '@epckit/mm';
+import { createAddressSpace, createCpuSet } from '@epckit/mm';
 import type { NodePools } from '@epckit/numa';
 import { checkPools, createNodePools, createPageAllocator } from '@epckit/numa';
+import { createEtrack } from '@epckit/paging';
 import type { Ksgxd } from '@epckit/reclaim';
 import {
   createOwnerRegistry,
@@ -18,7 +19,7 @@ import {
   watermarks,
 } from '@epckit/reclaim';
 import { Batch } from '@epckit/reclaim/recipes';
-import type { Enclave, EnclaveDriver, EnclaveDriverRecipes } from '../src/index.js';
+import type { Enclave, EnclaveDriver, EnclaveDriverRecipes, KernelCall } from '../src/index.js';
 import { checkEnclaves, createEnclaveDriver, FaultResult } from '../src/index.js';
 import { createPaging } from './create-paging.js';
 import { LogProbe } from './log-probe.js';
@@ -36,16 +37,22 @@ export interface StackOptions {
   /** Asked for every page of every backing file. */
   readonly mayAllocate?: () => boolean;
   readonly recipes?: EnclaveDriverRecipes;
+  /** The processor has SGX2. Default: false. */
+  readonly dynamic?: boolean;
   readonly checking?: boolean;
 }
 
 /** What {@link Stack.build} builds. */
 export interface BuildOptions {
-  /** Pages to add, from page 0. The range is the next power of two. */
+  /** Pages to add, from page 0. */
   readonly pages: number;
   /** Page 0 is a TCS. Default: false. */
   readonly tcs?: boolean;
   readonly isMeasured?: boolean;
+  /** Pages of the range. Default: the next power of two. */
+  readonly range?: number;
+  /** Attribute DEBUG. Default: false. */
+  readonly debug?: boolean;
   /** Default: true. */
   readonly init?: boolean;
   /** Default: all pages are mapped R and W, none is present. */
@@ -68,6 +75,8 @@ export class Stack {
   readonly ksgxd: MachineThread;
   readonly #cpuCount: number;
   readonly #options: StackOptions;
+  /** Calls into the kernel that fail, in this order per kind. */
+  readonly #failing: KernelCall[] = [];
   #mmCount = 0;
 
   constructor(options: StackOptions = {}) {
@@ -94,16 +103,34 @@ export class Stack {
     this.ipi = machine.createIpi({ arrive: (_, cpu) => this.interrupt(cpu), leave: () => {} }, probe);
     const { pools: pool, reclaimer, lists } = this;
     const allocator = createPageAllocator({ frames, pool, reclaimer, charge: null });
-    const shared = { frames, hardware, allocator, lists, locks: machine, objects, monitor, probe };
+    const failures = { fails: (call: KernelCall) => this.#fails(call) };
+    const shared = { frames, hardware, allocator, lists, locks: machine, objects, monitor, probe, failures };
     const paging = { machine, hardware, ipi: this.ipi, probe, mayAllocate: options.mayAllocate };
+    const sgx2 = {
+      tracker: createEtrack(hardware),
+      ipi: this.ipi,
+      createCpuSet: () => createCpuSet(this.#cpuCount),
+    };
+    const dynamic = options.dynamic === true ? sgx2 : null;
     this.driver = createEnclaveDriver(
-      { ...shared, createPaging: (...enclave) => createPaging(paging, ...enclave) },
+      { ...shared, dynamic, createPaging: (...enclave) => createPaging(paging, ...enclave) },
       options.recipes,
     );
     owners.register(this.driver.owner);
     machine.changes = () => frames.changes + hardware.changes;
     this.run(this.pools.sanitize(this.thread()));
     this.log.clear();
+  }
+
+  /** Makes the next call of each of these kinds fail; a kind that stands twice fails twice. */
+  failNext(...calls: readonly KernelCall[]): void {
+    this.#failing.push(...calls);
+  }
+
+  #fails(call: KernelCall): boolean {
+    const index = this.#failing.indexOf(call);
+    if (index >= 0) this.#failing.splice(index, 1);
+    return index >= 0;
   }
 
   /** Thread of a user CPU. */
@@ -129,9 +156,10 @@ export class Stack {
   }
 
   /** open and CREATE. @returns the enclave; the test expects CREATE to succeed */
-  create(pageCount: number): Enclave {
+  create(pageCount: number, debug = false): Enclave {
     const enclave = this.driver.open();
-    const argument = { pageCount, basePage: this.driver.chooseBasePage(pageCount), attributes: 4 };
+    const attributes = Attribute.MODE64BIT | (debug ? Attribute.DEBUG : 0);
+    const argument = { pageCount, basePage: this.driver.chooseBasePage(pageCount), attributes };
     const result = this.run(this.driver.create.run(this.thread(), enclave, argument));
     if (result !== 0) throw new Error(`CREATE: ${result}`);
     return enclave;
@@ -168,7 +196,8 @@ export class Stack {
   /** An enclave with pages; forgets what was logged meanwhile. */
   build(mm: AddressSpace, options: BuildOptions): Enclave {
     const first = options.tcs === true ? 1 : 0;
-    const enclave = this.create(Math.max(2, 2 ** Math.ceil(Math.log2(options.pages))));
+    const pageCount = Math.max(2, 2 ** Math.ceil(Math.log2(options.pages)));
+    const enclave = this.create(options.range ?? pageCount, options.debug);
     if (first === 1) this.addTcs(mm, enclave, 0);
     if (options.pages > first) this.add(mm, enclave, first, options.pages - first, options.isMeasured);
     if (options.init !== false) this.init(enclave);
@@ -193,6 +222,16 @@ export class Stack {
   /** EENTER on a CPU through TCS page 0. @returns result of the leaf */
   enter(enclave: Enclave, cpu: number): number {
     return this.hardware.eenter(cpu, enclave.records.epc(0), enclave.linearPage(0));
+  }
+
+  /** EACCEPT of what the page is now, as code of the enclave would. @returns result of the leaf */
+  accept(enclave: Enclave, page: number, cpu = 0): number {
+    const epc = enclave.records.epc(page);
+    const { flags, type } = this.hardware.entry(epc);
+    const secinfo = flags | (type << SecInfo.TYPE_SHIFT);
+    return this.hardware.within(cpu, enclave.secs, () => {
+      return this.hardware.eaccept(cpu, epc, enclave.linearPage(page), secinfo);
+    });
   }
 
   /** An interrupt: the CPU leaves its enclave and does not come back by itself. */

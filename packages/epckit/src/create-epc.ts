@@ -1,4 +1,4 @@
-import type { EnclaveDriver, EnclavePaging } from '@epckit/enclave';
+import type { Enclave, EnclaveDriver, EnclavePaging } from '@epckit/enclave';
 import { createEnclaveDriver } from '@epckit/enclave';
 import { createFrameTable } from '@epckit/frames';
 import type { HardwareModel } from '@epckit/hardware';
@@ -6,18 +6,21 @@ import { createSgxHardware } from '@epckit/hardware';
 import type {
   FrameTable,
   IpiSender,
+  MemoryFailure,
   OwnerId,
+  PageAllocator,
+  PageIndex,
   PagePool,
   Probe,
   ReclaimLists,
   SgxHardware,
 } from '@epckit/interface';
-import { InvariantViolation, MisuseError } from '@epckit/interface';
+import { InvariantViolation, MisuseError, NONE } from '@epckit/interface';
 import type { InterruptHandler, Ipi, Machine, MachineThread } from '@epckit/machine';
 import { createMachine } from '@epckit/machine';
 import { createAddressSpace, createCpuSet } from '@epckit/mm';
 import type { NodePools } from '@epckit/numa';
-import { createNodePools, createPageAllocator, discoverSections } from '@epckit/numa';
+import { createMemoryFailure, createNodePools, createPageAllocator, discoverSections } from '@epckit/numa';
 import {
   createBackingStore,
   createEtrack,
@@ -34,11 +37,17 @@ import {
   watermarks,
 } from '@epckit/reclaim';
 import { Batch } from '@epckit/reclaim/recipes';
+import type { VepcDriver } from '@epckit/vepc';
+import { createVepcDriver } from '@epckit/vepc';
 import { Accesses } from './access.js';
-import type { EpcOptions, PagingRecipes } from './options.js';
+import type { EpcOptions, FailureSource, PagingRecipes } from './options.js';
 import { linuxReclaim } from './options.js';
 import type { Process } from './process.js';
+import { Processes } from './processes.js';
 import { UserCpu } from './user-cpu.js';
+
+/** Owner ids from here on are instances of the virtual EPC device; enclaves have those below. */
+const FIRST_VEPC_OWNER = 2 ** 30;
 
 /** A composed EPC stack. Everything in it belongs to it alone. */
 export interface Epc {
@@ -54,10 +63,14 @@ export interface Epc {
   readonly pools: NodePools;
   /** Reclaimable pages. */
   readonly lists: ReclaimLists;
+  /** Gives pages to owners and takes them back. */
+  readonly allocator: PageAllocator;
   /** Batches and the daemon. */
   readonly reclaimer: Ksgxd;
   /** The native enclave driver. */
   readonly driver: EnclaveDriver;
+  /** The virtual EPC device for guests; null: the processor has no VMX. */
+  readonly vepc: VepcDriver | null;
   /** Accesses of user code. */
   readonly accesses: Accesses;
   /** CPUs that run user code; the daemon has one of its own after them. */
@@ -66,10 +79,21 @@ export interface Epc {
   readonly ipi: Ipi;
   /** Thread of the daemon. */
   readonly ksgxd: MachineThread;
+  /** Handles reports of memory errors. */
+  readonly memoryFailure: MemoryFailure;
+  /** Processes with their descriptors and mappings. */
+  readonly processes: Processes;
   /** Makes a process. */
   createProcess(name: string): Process;
-  /** Starts the daemon, which sanitizes the EPC first. In the direct world it has finished that on return. */
-  boot(): void;
+  /**
+   * Starts the daemon, which sanitizes the EPC first. In the direct world it has finished that on return, unless
+   * `isDaemonRun` is false.
+   */
+  boot(isDaemonRun?: boolean): void;
+  /** Power is lost: the EPC is empty, every CPU outside; the driver does not know. */
+  losePower(): void;
+  /** Did the enclave lose its EPC pages with the power? */
+  hasLostPower(enclave: Enclave): boolean;
 }
 
 /**
@@ -92,10 +116,13 @@ export function createEpc(options: EpcOptions): Epc {
   const frames = createFrameTable({ sections }, { objects, monitor });
   const cpuCount = machine.cpuCount;
   const tcsState = options.tcsState ?? true;
-  const hardware = createSgxHardware(
+  const model = createSgxHardware(
     { pageCount: frames.pageCount, cpuCount, tcsState },
     { objects, monitor, probe },
   );
+  machine.overlaps = model.overlaps;
+  const hardware = options.hardware?.(model) ?? model;
+  const failures = options.failures ?? null;
   const cpus = options.machine.cpus.map((_, id) => {
     return new UserCpu(id, machine.createThread({ name: `cpu${id}`, cpu: id }), hardware);
   });
@@ -128,6 +155,7 @@ export function createEpc(options: EpcOptions): Epc {
     machine,
     cpuCount,
     recipes: options.paging ?? {},
+    failures,
   });
   const driverParts = {
     frames,
@@ -138,12 +166,35 @@ export function createEpc(options: EpcOptions): Epc {
     objects,
     monitor,
     probe,
+    failures,
     createPaging,
+    dynamic:
+      options.dynamicMemory === false
+        ? null
+        : { tracker: createEtrack(hardware), ipi, createCpuSet: () => createCpuSet(cpuCount) },
   };
   const driver = createEnclaveDriver(driverParts, options.enclave);
   owners.register(driver.owner);
   machine.changes = () => frames.changes + hardware.changes;
+  const vepc = createVepcDriver(
+    { hasVmx: options.vmx ?? true, firstOwner: FIRST_VEPC_OWNER },
+    // The hardware takes every signer for the one of the hash MSRs: nobody writes them.
+    { frames, hardware, allocator, locks: machine, objects, monitor, probe, failures, launchControl: null },
+    options.vepc,
+  );
+  const frameOf = (owner: OwnerId, page: number): PageIndex => {
+    if (owner >= FIRST_VEPC_OWNER) return vepc?.instance(owner)?.pages.get(page) ?? NONE;
+    return driver.enclave(owner).records.epc(page);
+  };
+  const memoryFailure = createMemoryFailure({ frames, lists: pools.lists, reclaimLists: () => lists });
+  const powerless = new WeakSet<Enclave>();
   let processCount = 0;
+  const processes = new Processes(driver, (name) => {
+    return createAddressSpace(
+      { id: processCount++, name, cpuCount },
+      { locks: machine, objects, monitor, probe, frameOf },
+    );
+  });
   return {
     options,
     machine,
@@ -151,23 +202,27 @@ export function createEpc(options: EpcOptions): Epc {
     hardware,
     pools,
     lists,
+    allocator,
     reclaimer,
     driver,
+    vepc,
     ipi,
     cpus,
     ksgxd,
     accesses: new Accesses({ machine, hardware, driver }),
-    createProcess: (name) => {
-      const mm = createAddressSpace(
-        { id: processCount++, name, cpuCount },
-        { locks: machine, objects, monitor, probe },
-      );
-      return { name, mm };
+    memoryFailure,
+    processes,
+    createProcess: (name) => processes.create(name),
+    losePower: () => {
+      hardware.powerCycle();
+      for (const cpu of cpus) cpu.entry = null;
+      for (const enclave of driver.enclaves()) powerless.add(enclave);
     },
-    boot: () => {
+    hasLostPower: (enclave) => powerless.has(enclave),
+    boot: (isDaemonRun = true) => {
       if (ksgxd.routine !== null) throw new InvariantViolation('The stack is booted already.');
       machine.start(ksgxd, reclaimer.main(ksgxd, pools.sanitize(ksgxd)));
-      machine.runKernelThreads();
+      if (isDaemonRun) machine.runKernelThreads();
     },
   };
 }
@@ -199,16 +254,21 @@ interface PagingParts {
   readonly machine: Machine;
   readonly cpuCount: number;
   readonly recipes: PagingRecipes;
+  readonly failures: FailureSource | null;
 }
 
 /** Each enclave has slots, a backing file and the ladders over them. */
 function pagingFactory(parts: PagingParts) {
-  const { hardware, probe, ipi, machine } = parts;
+  const { hardware, probe, ipi, machine, failures } = parts;
+  const mayAllocate = () => !failures?.fails('shmem_page');
   const tracker = createEtrack(hardware);
   const monitor = machine.checking;
   return (owner: OwnerId, pageCount: number, isBeingWritten: (index: number) => boolean): EnclavePaging => {
     const slots = createVersionSlots();
-    const backing = createBackingStore({ pageCount }, { probe, monitor, objects: machine.objects, owner });
+    const backing = createBackingStore(
+      { pageCount, mayAllocate },
+      { probe, monitor, objects: machine.objects, owner },
+    );
     const cpus = createCpuSet(parts.cpuCount);
     const out = { hardware, tracker, ipi, probe, slots, backing, cpus };
     const writeBack = parts.recipes.writeBack?.(out) ?? createWriteBack(out);

@@ -10,6 +10,7 @@ export type { Epc } from './create-epc.js';
 export { createEpc } from './create-epc.js';
 export type {
   EpcOptions,
+  FailureSource,
   MachineDescription,
   PagingRecipes,
   ReclaimSettings,
@@ -19,12 +20,16 @@ export { linuxReclaim } from './options.js';
 export type { Preset } from './presets.js';
 export { epckit, linux6, presets } from './presets.js';
 export type { Process } from './process.js';
+export type { LateDrop } from './processes.js';
+export { Processes } from './processes.js';
 export { compareRecords } from './replay/compare.js';
 export type { ReplayOptions } from './replay/replay.js';
 export { replayScript } from './replay/replay.js';
 export type { ReplayedStep, Script, ScriptMachine, ScriptStep, StepRecord } from './replay/script.js';
 export type { ProgramTimes } from './run/program.js';
 export { Program } from './run/program.js';
+export { RunFailure } from './run/run-failure.js';
+export { runLimits } from './run/run-limits.js';
 export type { RunOptions } from './run/run-scenario.js';
 export { runScenario } from './run/run-scenario.js';
 export type {

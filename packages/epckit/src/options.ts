@@ -1,4 +1,5 @@
-import type { EnclaveDriverRecipes } from '@epckit/enclave';
+import type { EnclaveDriverRecipes, KernelCall } from '@epckit/enclave';
+import type { HardwareModel } from '@epckit/hardware';
 import type {
   ChargeController,
   CostTable,
@@ -11,6 +12,7 @@ import type {
 import type { NodePoolsOptions, SectionConfig } from '@epckit/numa';
 import type { LoadBack, LoadBackComponents, WriteBack, WriteBackComponents } from '@epckit/paging';
 import type { Batch, BatchComponents } from '@epckit/reclaim/recipes';
+import type { VepcDriverRecipes } from '@epckit/vepc';
 
 /** The machine below an EPC. */
 export interface MachineDescription {
@@ -44,6 +46,12 @@ export interface PagingRecipes {
   readonly loadBack?: (components: LoadBackComponents) => LoadBack;
 }
 
+/** Says which calls fail for want of memory: those of the driver, and pages of backing files. */
+export interface FailureSource {
+  /** Does this call fail? */
+  fails(call: KernelCall | 'shmem_page'): boolean;
+}
+
 /** Everything that {@link createEpc} composes. */
 export interface EpcOptions {
   /** CPUs and EPC sections. */
@@ -70,12 +78,22 @@ export interface EpcOptions {
   readonly paging?: PagingRecipes;
   /** Recipes of the native driver. Default: Linux 6.12. */
   readonly enclave?: EnclaveDriverRecipes;
+  /** The processor has VMX, so there is a virtual EPC device for guests. Default: true. */
+  readonly vmx?: boolean;
+  /** Recipes of the virtual EPC device. Default: Linux 6.12. */
+  readonly vepc?: VepcDriverRecipes;
+  /** Wraps the hardware before anything uses it, such as to make leaves fail. Default: as it is. */
+  readonly hardware?: (hardware: HardwareModel) => HardwareModel;
+  /** Which calls into the kernel fail. Default: none. */
+  readonly failures?: FailureSource | null;
   /** Default: `auto`, threads enter again before the IPI call returns. */
   readonly resume?: ResumePolicy;
   /**
    * TCS.STATE and CSSA are kept and checked at every entry. Default: true; recordings were made without.
    */
   readonly tcsState?: boolean;
+  /** The driver uses dynamic memory (SGX2): faults add pages, ioctls change them. Default: true. */
+  readonly dynamicMemory?: boolean;
 }
 
 /** Linux's constants (`SGX_NR_TO_SCAN`, `SGX_NR_LOW_PAGES`, `SGX_NR_HIGH_PAGES`). */

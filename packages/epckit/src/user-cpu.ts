@@ -1,6 +1,6 @@
 import type { Enclave } from '@epckit/enclave';
-import type { CpuId, Op, Routine, SgxHardware } from '@epckit/interface';
-import { Cost, NONE, SgxCode } from '@epckit/interface';
+import type { CostKey, CpuId, Op, PageIndex, PageTable, Routine, SgxHardware } from '@epckit/interface';
+import { Cost, LeafFault, NONE, SgxCode } from '@epckit/interface';
 import type { MachineThread } from '@epckit/machine';
 import type { Process } from './process.js';
 
@@ -74,10 +74,14 @@ export class UserCpu {
     this.#hardware.aex(this.id);
   }
 
-  /** EENTER through a TCS page that the process can reach. @returns result of the leaf */
+  /**
+   * EENTER through a TCS page of the process that is loaded.
+   *
+   * @returns result of the leaf; `LeafFault.PF` without a leaf if the page-table entry is missing
+   */
   *enter(enclave: Enclave, tcs: number): Routine<number> {
-    const page = enclave.records.epc(tcs);
-    if (this.thread.spend(Cost.EENTER) > this.thread.limit) yield this.#hardware.leafAt(page);
+    const page = yield* this.#reach(enclave, tcs, Cost.EENTER);
+    if (page === NONE) return LeafFault.PF;
     const result = this.#hardware.eenter(this.id, page, enclave.linearPage(tcs));
     if (result === SgxCode.SUCCESS) this.entry = { enclave, tcs };
     return result;
@@ -93,12 +97,15 @@ export class UserCpu {
     return true;
   }
 
-  /** ERESUME if a thread was thrown out and its TCS page is mapped. @returns whether it is inside again */
+  /**
+   * ERESUME of the thread that was thrown out, if its TCS page is mapped.
+   *
+   * @returns whether it is inside again; if not, access the TCS page ({@link entry}) and try once more
+   */
   *resume(): Routine<boolean> {
-    const page = this.mappedTcs();
-    if (page === NONE) return false;
-    if (this.thread.spend(Cost.ERESUME) > this.thread.limit) yield this.#hardware.leafAt(page);
-    return this.eresume(page);
+    if (this.entry === null) return false;
+    const { enclave, tcs } = this.entry;
+    return this.#eresume(yield* this.#reach(enclave, tcs, Cost.ERESUME));
   }
 
   /** An interrupt arrives. @returns whether a thread was thrown out of its enclave */
@@ -114,14 +121,31 @@ export class UserCpu {
   resumeAfterInterrupt(): void {
     if (!this.#isInterrupted) return;
     this.#isInterrupted = false;
-    const page = this.mappedTcs();
-    if (page === NONE) return;
-    this.thread.spend(Cost.ERESUME);
-    this.eresume(page);
+    const page = this.#mappedTcs();
+    if (page !== NONE) this.thread.spend(Cost.ERESUME);
+    this.#eresume(page);
   }
 
-  /** ERESUME through the TCS in EPC page `page`. @returns whether the CPU is inside */
-  eresume(page: number): boolean {
+  /**
+   * The point of an entry through `tcs`. The page may be evicted while another CPU runs at the point: the leaf
+   * translates the address when it executes, so the page table is walked again then.
+   *
+   * @returns EPC page that the leaf finds, or `-1` if no entry is present
+   */
+  *#reach(enclave: Enclave, tcs: number, cost: CostKey): Routine<PageIndex> {
+    const { thread } = this;
+    const table = this.#table(enclave);
+    if (table === undefined) return NONE;
+    if (thread.clock > thread.limit) yield table.pteAt(tcs);
+    const page = table.frame(tcs);
+    if (page === NONE) return NONE;
+    if (thread.spend(cost) > thread.limit) yield this.#hardware.leafAt(page);
+    return table.frame(tcs);
+  }
+
+  /** ERESUME through the TCS in EPC page `page`, `-1` for none. @returns whether the CPU is inside */
+  #eresume(page: PageIndex): boolean {
+    if (page === NONE) return false;
     const { enclave, tcs } = this.entry as Entry;
     const result = this.#hardware.eresume(this.id, page, enclave.linearPage(tcs));
     if (result === SgxCode.SUCCESS) this.thread.spend(Cost.REFILL);
@@ -129,11 +153,12 @@ export class UserCpu {
   }
 
   /** EPC page of the thread's TCS if its page-table entry is present, else `-1`. */
-  mappedTcs(): number {
-    if (this.entry === null || this.process === null) return NONE;
-    const { enclave, tcs } = this.entry;
-    const table = this.process.mm.table(enclave.id);
-    if (table === undefined || (table.pte[tcs] as number) === 0) return NONE;
-    return enclave.records.epc(tcs);
+  #mappedTcs(): PageIndex {
+    if (this.entry === null) return NONE;
+    return this.#table(this.entry.enclave)?.frame(this.entry.tcs) ?? NONE;
+  }
+
+  #table(enclave: Enclave): PageTable | undefined {
+    return this.process?.mm.table(enclave.id);
   }
 }

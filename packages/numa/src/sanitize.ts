@@ -7,7 +7,7 @@ import type {
   SharedNumber,
   Thread,
 } from '@epckit/interface';
-import { Cost, Mode } from '@epckit/interface';
+import { Cost, Leaf, Mode } from '@epckit/interface';
 import type { NodeLists } from './node-lists.js';
 
 /** How a sanitizing run may be ended early. */
@@ -52,7 +52,9 @@ function* sanitizePass(parts: SanitizeParts, thread: Thread, options: SanitizeOp
     if (thread.spend(Cost.STEP) > thread.limit) yield frames.poisonAt(page, Mode.READ);
     const isPoisoned = frames.isPoisoned(page);
     if (!isPoisoned) {
-      if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page);
+      if (thread.spend(Cost.EREMOVE) > thread.limit) {
+        yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
+      }
       const result = hardware.eremove(thread.cpu, page);
       frames.unlink(page);
       if (result !== 0) {

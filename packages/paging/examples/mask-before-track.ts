@@ -12,11 +12,11 @@ export class MaskBeforeTrack extends WriteBack {
   ): Routine<LeafResult> {
     yield* this.collect(thread, owner);
     this.checkTracking(thread, yield* this.track(thread, owner));
-    if (thread.spend(Cost.EWB) > thread.limit) yield this.hardware.leafAt(page);
+    if (thread.spend(Cost.EWB) > thread.limit) yield this.ewbAt(thread, page, slot);
     const result = this.ewb(thread, page, slot);
     if (result !== SgxCode.NOT_TRACKED) return result;
     yield* this.interrupt(thread);
-    if (thread.spend(Cost.EWB) > thread.limit) yield this.hardware.leafAt(page);
+    if (thread.spend(Cost.EWB) > thread.limit) yield this.ewbAt(thread, page, slot);
     return this.ewb(thread, page, slot);
   }
 }

@@ -1,5 +1,5 @@
 import type { LeafResult, PageIndex, Routine, SgxHardware, Thread, Tracker } from '@epckit/interface';
-import { Cost } from '@epckit/interface';
+import { Cost, Leaf } from '@epckit/interface';
 
 class Etrack implements Tracker {
   readonly #hardware: Pick<SgxHardware, 'leafAt' | 'etrack'>;
@@ -9,7 +9,9 @@ class Etrack implements Tracker {
   }
 
   *track(thread: Thread, secs: PageIndex): Routine<LeafResult> {
-    if (thread.spend(Cost.ETRACK) > thread.limit) yield this.#hardware.leafAt(secs);
+    if (thread.spend(Cost.ETRACK) > thread.limit) {
+      yield this.#hardware.leafAt(secs, thread.cpu, Leaf.ETRACK);
+    }
     return this.#hardware.etrack(thread.cpu, secs);
   }
 }

@@ -9,7 +9,7 @@ import type {
   Thread,
   VersionSlots,
 } from '@epckit/interface';
-import { Cost, leafFailed } from '@epckit/interface';
+import { Cost, Leaf, leafFailed } from '@epckit/interface';
 import { emptyBlob } from './empty-blob.js';
 import { SLOTS_PER_PAGE } from './slot-bitmaps.js';
 
@@ -67,7 +67,9 @@ export class LoadBack implements PageLoader {
     const error = this.backing.fetch(index, this.blob);
     if (error !== 0) return error;
     thread.spend(Cost.BACKING_OLD);
-    if (thread.spend(Cost.ELDU) > thread.limit) yield this.hardware.leafAt(target);
+    if (thread.spend(Cost.ELDU) > thread.limit) {
+      yield this.hardware.leafAt(target, thread.cpu, Leaf.ELDU, secs, this.slots.pageOf(slot));
+    }
     const result = this.eldu(thread, target, secs, slot);
     this.truncate(thread, index, result);
     if (result === 0) this.slots.releaseLoaded(slot);

@@ -3,6 +3,7 @@ import type {
   CpuSet,
   IpiSender,
   LeafResult,
+  Op,
   PageIndex,
   PageWriter,
   Probe,
@@ -13,7 +14,7 @@ import type {
   Tracker,
   VersionSlots,
 } from '@epckit/interface';
-import { Cost, leafFailed, SgxCode } from '@epckit/interface';
+import { Cost, Leaf, leafFailed, NONE, SgxCode } from '@epckit/interface';
 import { emptyBlob } from './empty-blob.js';
 import { SLOTS_PER_PAGE } from './slot-bitmaps.js';
 
@@ -78,7 +79,7 @@ export class WriteBack implements PageWriter {
    */
   *write(thread: Thread, owner: TrackedOwner, page: PageIndex, index: number): Routine<number> {
     const slot = this.slots.take();
-    if (thread.spend(Cost.EWB) > thread.limit) yield this.hardware.leafAt(page);
+    if (thread.spend(Cost.EWB) > thread.limit) yield this.ewbAt(thread, page, slot);
     let result = this.ewb(thread, page, slot);
     if (result === SgxCode.NOT_TRACKED) result = yield* this.retry(thread, owner, page, slot);
     return result === 0 ? this.succeed(index, slot) : this.fail(thread, slot, result);
@@ -87,13 +88,18 @@ export class WriteBack implements PageWriter {
   /** Second and third stage: about once per batch and owner, because a whole batch is blocked before. */
   protected *retry(thread: Thread, owner: TrackedOwner, page: PageIndex, slot: number): Routine<LeafResult> {
     this.checkTracking(thread, yield* this.track(thread, owner));
-    if (thread.spend(Cost.EWB) > thread.limit) yield this.hardware.leafAt(page);
+    if (thread.spend(Cost.EWB) > thread.limit) yield this.ewbAt(thread, page, slot);
     const result = this.ewb(thread, page, slot);
     if (result !== SgxCode.NOT_TRACKED) return result;
     yield* this.collect(thread, owner);
     yield* this.interrupt(thread);
-    if (thread.spend(Cost.EWB) > thread.limit) yield this.hardware.leafAt(page);
+    if (thread.spend(Cost.EWB) > thread.limit) yield this.ewbAt(thread, page, slot);
     return this.ewb(thread, page, slot);
+  }
+
+  /** Op to yield before {@link ewb}. */
+  protected ewbAt(thread: Thread, page: PageIndex, slot: number): Op {
+    return this.hardware.leafAt(page, thread.cpu, Leaf.EWB, NONE, this.slots.pageOf(slot));
   }
 
   /** One EWB. */

@@ -1,10 +1,11 @@
 import type { Enclave } from '@epckit/enclave';
 import type { ListId } from '@epckit/interface';
 import { NONE, Pte } from '@epckit/interface';
+import type { Vepc } from '@epckit/vepc';
 import type { Epc } from '../create-epc.js';
 import type { Process } from '../process.js';
 import { type Names, numberRuns } from './names.js';
-import type { Recorder } from './recorder.js';
+import type { KnownEnclave, Recorder } from './recorder.js';
 
 /** What a dump looks at. */
 export interface DumpSource {
@@ -13,6 +14,8 @@ export interface DumpSource {
   readonly recorder: Recorder;
   /** Open enclaves by name. */
   readonly enclaves: ReadonlyMap<string, Enclave>;
+  /** Open instances of virtual EPC by name. */
+  readonly vepcs: ReadonlyMap<string, Vepc>;
   /** Processes by name. */
   readonly processes: ReadonlyMap<string, Process>;
 }
@@ -28,9 +31,9 @@ export function dump(source: DumpSource, all: boolean): Record<string, unknown> 
     dirty: source.names.runs(listPages(source, epc.pools.dirty)),
     ksgxd: epc.ksgxd.isEnabled ? 'runnable' : 'sleeping',
     encl: Object.fromEntries(states),
-    hw: Object.fromEntries([...source.recorder.epochs].map((entry) => hardwareState(source, ...entry))),
-    vepc: {},
-    zombies: [],
+    hw: Object.fromEntries([...source.recorder.known].map((entry) => hardwareState(source, ...entry))),
+    vepc: Object.fromEntries([...source.vepcs].map(([name, vepc]) => [name, vepcPages(source.names, vepc)])),
+    ...(epc.vepc === null ? {} : { zombies: source.names.runs(epc.vepc.zombies.all()) }),
     ...(all ? { young: youngBits(source) } : {}),
   };
 }
@@ -61,8 +64,8 @@ function enclaveState({ names }: DumpSource, enclave: Enclave, all: boolean): Re
     in_epc: enclave.children,
     ref: enclave.refs.value,
     secs: enclave.secs === NONE ? null : names.page(enclave.secs),
-    va: slots.map(({ index, page, used }) => [`VA${index}`, names.page(page), used]),
-    backing: numberRuns(enclave.paging?.backing.presentPages() ?? []),
+    va: slots.map(({ page, used }) => [names.recordOf(page), names.page(page), used]),
+    ...(enclave.paging === null ? {} : { backing: numberRuns(enclave.paging.backing.presentPages()) }),
     ...(all ? { pages: pageStates(names, enclave) } : {}),
   };
 }
@@ -73,24 +76,38 @@ function pageStates(names: Names, enclave: Enclave): Record<string, string | nul
   for (let i = records.next(0); i !== NONE; i = records.next(i + 1)) {
     const slot = records.slot(i);
     if (records.epc(i) !== NONE) pages[i] = names.page(records.epc(i));
-    else pages[i] = slot === NONE ? null : `VA${Math.floor(slot / 512)}:${slot % 512}`;
+    else pages[i] = slot === NONE ? null : slotName(names, enclave, slot);
   }
   return pages;
 }
 
-function hardwareState(source: DumpSource, name: string, epoch: number): [string, Record<string, number>] {
-  const secs = source.enclaves.get(name)?.secs ?? NONE;
+function vepcPages(names: Names, { pages }: Vepc): Record<string, string> {
+  const held: Record<string, string> = {};
+  for (let i = pages.next(0); i !== NONE; i = pages.next(i + 1)) held[i] = names.page(pages.get(i));
+  return held;
+}
+
+function slotName(names: Names, { paging }: Enclave, slot: number): string {
+  const page = paging?.slots.pageOf(slot) ?? NONE;
+  return `${names.recordOf(page)}:${slot % 512}`;
+}
+
+function hardwareState(
+  source: DumpSource,
+  name: string,
+  { epoch, secs }: KnownEnclave,
+): [string, Record<string, number>] {
   if (secs === NONE) return [name, { epoch, cur: 0, prev: 0, children: 0, secs_in_epc: 0 }];
   const { current, previous, children } = source.epc.hardware.tracking(secs);
   return [name, { epoch, cur: current, prev: previous, children, secs_in_epc: 1 }];
 }
 
-function youngBits({ enclaves, processes }: DumpSource): Record<string, [number, number][]> {
+function youngBits({ enclaves, vepcs, processes }: DumpSource): Record<string, [number, number][]> {
   const young: Record<string, [number, number][]> = {};
   for (const [processName, { mm }] of processes) {
-    for (const [name, enclave] of enclaves) {
+    for (const [name, { id }] of [...enclaves, ...vepcs]) {
       const bits: [number, number][] = [];
-      mm.table(enclave.id)?.pte.forEach((byte, page) => {
+      mm.table(id)?.pte.forEach((byte, page) => {
         if (byte !== 0) bits.push([page, (byte & Pte.ACCESSED) === 0 ? 0 : 1]);
       });
       if (bits.length > 0) young[`${processName}/${name}`] = bits;

@@ -1,12 +1,14 @@
 import { SECS_RECORD, versionArrayNumber } from '@epckit/enclave';
 import type { FrameTable, OwnerId, PageIndex } from '@epckit/interface';
-import { NONE, OwnerKind } from '@epckit/interface';
+import { MisuseError, NONE, OwnerKind } from '@epckit/interface';
 
 /** Names of things in scripts and records: `"section:index"`, `"SECS"`, `"VA0"`. */
 export class Names {
   readonly #frames: FrameTable;
   readonly #enclaves = new Map<OwnerId, string>();
   readonly #processes = new Map<number, string>();
+  /** Pages of enclaves that the driver does not know: of an earlier kernel, of guests. */
+  readonly #labels = new Map<PageIndex, { readonly enclave: string; readonly record: number | string }>();
 
   constructor(frames: FrameTable) {
     this.#frames = frames;
@@ -20,6 +22,37 @@ export class Names {
   /** The process with address space `mm` is called `name`. */
   setProcess(mm: number, name: string): void {
     this.#processes.set(mm, name);
+  }
+
+  /** The EPC page holds `record` of an enclave that the driver does not know; until {@link unlabel}. */
+  label(page: PageIndex, enclave: string, record: number | string): void {
+    this.#labels.set(page, { enclave, record });
+  }
+
+  /** Forgets a {@link label}. */
+  unlabel(page: PageIndex): void {
+    this.#labels.delete(page);
+  }
+
+  /** Forgets every {@link label}. */
+  unlabelAll(): void {
+    this.#labels.clear();
+  }
+
+  /**
+   * EPC page of a name `"section:index"`, `-1` for `"none"`.
+   *
+   * @throws MisuseError if there is no such page
+   */
+  pageOf(name: string): PageIndex {
+    if (name === 'none') return NONE;
+    const match = /^(\d+):(\d+)$/.exec(name);
+    const section = this.#frames.sections[Number(match?.[1] ?? NONE)];
+    const index = Number(match?.[2]);
+    if (section !== undefined && index < section.pageCount) return section.firstPage + index;
+    throw new MisuseError(`There is no EPC page '${name}'.`, [
+      `sections: ${this.#frames.sections.map(({ pageCount }) => `${pageCount} pages`).join(', ')}`,
+    ]);
   }
 
   /** EPC page as `"section:index"`. */
@@ -40,11 +73,15 @@ export class Names {
 
   /** Enclave that the EPC page belongs to, or null. */
   ownerOf(page: PageIndex): string | null {
+    const label = this.#labels.get(page);
+    if (label !== undefined) return label.enclave;
     return this.#frames.kind(page) === OwnerKind.NATIVE ? this.enclave(this.#frames.owner(page)) : null;
   }
 
   /** What the EPC page holds: a page number, `"SECS"`, `"VA<n>"`, or null. */
   recordOf(page: PageIndex): number | string | null {
+    const label = this.#labels.get(page);
+    if (label !== undefined) return label.record;
     if (this.#frames.kind(page) !== OwnerKind.NATIVE) return null;
     const record = this.#frames.record(page);
     if (record === SECS_RECORD) return 'SECS';

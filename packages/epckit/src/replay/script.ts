@@ -28,11 +28,21 @@ export interface ScriptMachine {
     readonly bad_type?: boolean;
     /** Number of its first physical page; names only. */
     readonly base_page?: number;
+    /** Physical pages between it and the section before; names only. */
+    readonly gap_pages?: number;
   }[];
   /** `auto` (default): runs whenever it was woken; `manual`: only by the step `ksgxd`. */
   readonly ksgxd?: 'auto' | 'manual';
   /** `auto` (default): a thread that an IPI threw out enters again at once; `manual`: it stays out. */
   readonly resume?: 'auto' | 'manual';
+  /** Has the processor SGX? Default: true. */
+  readonly sgx?: boolean;
+  /** Has it SGX2, that is dynamic memory? Default: true. */
+  readonly sgx2?: boolean;
+  /** Has it VMX, that is can there be guests? Default: true. */
+  readonly vmx?: boolean;
+  /** Can the kernel choose whose enclaves may start? Without it there is no native driver. Default: true. */
+  readonly launch_control?: boolean;
   /** Are accessed bits that are looked at part of the records? Default: false. */
   readonly trace_age?: boolean;
   /** Are dropped pages of backing files part of the records? Default: false. */
@@ -53,6 +63,8 @@ export interface Script {
   readonly steps: readonly ScriptStep[];
   /** Record that each step must give; same length as {@link steps}. */
   readonly expect?: readonly StepRecord[];
+  /** Totals of the recorder. */
+  readonly summary?: unknown;
 }
 
 /** What a step did. Keys that would be empty or unchanged are left out. */

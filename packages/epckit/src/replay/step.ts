@@ -15,13 +15,28 @@ function isShort(step: ScriptStep): step is Extract<ScriptStep, readonly unknown
   return Array.isArray(step);
 }
 
-/** A number of the step; strings are hexadecimal. @throws MisuseError if it is neither */
+/**
+ * A number of the step, not negative; strings are hexadecimal.
+ *
+ * @throws MisuseError if it is neither
+ */
 export function number(step: StepObject, key: string, fallback: number): number {
   const value = step[key];
   if (value === undefined) return fallback;
-  const result = typeof value === 'string' ? Number.parseInt(value, 16) : value;
-  if (typeof result === 'number' && Number.isFinite(result)) return result;
+  const result = typeof value === 'string' ? fromHex(value) : value;
+  if (typeof result === 'number' && Number.isFinite(result) && result >= 0) return result;
   throw new MisuseError(`'${key}' of step '${step.op}' must be a number, not ${JSON.stringify(value)}.`);
+}
+
+function fromHex(text: string): number {
+  return /^(0x)?[0-9a-f]+$/i.test(text) ? Number.parseInt(text, 16) : Number.NaN;
+}
+
+/** A whole number of the step. @throws MisuseError if it is none */
+export function integer(step: StepObject, key: string, fallback: number): number {
+  const result = number(step, key, fallback);
+  if (Number.isInteger(result)) return result;
+  throw new MisuseError(`'${key}' of step '${step.op}' must be a whole number, not ${result}.`);
 }
 
 /** A text of the step. @throws MisuseError if it is missing or no text */
@@ -31,7 +46,25 @@ export function text(step: StepObject, key: string, fallback?: string): string {
   throw new MisuseError(`'${key}' of step '${step.op}' must be a text, not ${JSON.stringify(value)}.`);
 }
 
-/** Is the key set to something true? */
-export function flag(step: StepObject, key: string): boolean {
-  return Boolean(step[key]);
+/** One of some texts. @throws MisuseError if it is none of them */
+export function choice<T extends string>(
+  step: StepObject,
+  key: string,
+  allowed: readonly T[],
+  fallback?: T,
+): T {
+  const value = text(step, key, fallback);
+  if ((allowed as readonly string[]).includes(value)) return value as T;
+  throw new MisuseError(`'${key}' of step '${step.op}' cannot be '${value}'.`, [
+    `allowed: ${allowed.join(', ')}`,
+  ]);
+}
+
+/** Is the key set? `true` and 1 say yes, `false` and 0 say no. @throws MisuseError if it is something else */
+export function flag(step: StepObject, key: string, fallback = false): boolean {
+  const value = step[key];
+  if (value === undefined) return fallback;
+  if (value === true || value === 1) return true;
+  if (value === false || value === 0) return false;
+  throw new MisuseError(`'${key}' of step '${step.op}' must be true or false, not ${JSON.stringify(value)}.`);
 }

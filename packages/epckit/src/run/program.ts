@@ -1,16 +1,6 @@
 import type { Enclave } from '@epckit/enclave';
 import type { AccessKind, Op, PageTable, Routine } from '@epckit/interface';
-import {
-  Access,
-  Cost,
-  EpcmCheck,
-  errnoNames,
-  MisuseError,
-  Mode,
-  op,
-  PageType,
-  Prot,
-} from '@epckit/interface';
+import { Access, Cost, EpcmCheck, errnoNames, Mode, op, PageType, Prot } from '@epckit/interface';
 import type { MachineThread } from '@epckit/machine';
 import { runHitsUntil } from '@epckit/mm';
 import type { AccessOutcomeId } from '../access.js';
@@ -18,6 +8,7 @@ import { AccessOutcome, createAccessRecord } from '../access.js';
 import type { Epc } from '../create-epc.js';
 import type { Process } from '../process.js';
 import type { UserCpu } from '../user-cpu.js';
+import { RunFailure } from './run-failure.js';
 import type { ScenarioEnclave, TraceColumns } from './scenario.js';
 
 const outcomeWords: Readonly<Record<number, string>> = {
@@ -159,7 +150,11 @@ export class Program {
   /** An interrupt threw the thread out and its TCS page was gone when it returned. */
   *#comeBack(): Routine<void> {
     const tcs = this.#trace.pageNumber.length;
-    while (!(yield* this.#cpu.resume())) this.#require(yield* this.#access(tcs, Access.READ));
+    for (let attempt = 0; attempt < MAX_FAULTS; attempt++) {
+      if (yield* this.#cpu.resume()) return;
+      this.#require(yield* this.#access(tcs, Access.READ));
+    }
+    throw this.#failed('ERESUME', 'no progress: the TCS page is reclaimed before it can be used');
   }
 
   /** Makes a page accessible, whatever it takes. */
@@ -167,7 +162,7 @@ export class Program {
     return this.#epc.accesses.access(this.#cpu, this.enclave, page, kind, MAX_FAULTS, this.#record);
   }
 
-  /** The page is accessible now. @throws MisuseError if the program would be killed */
+  /** The page is accessible now. @throws RunFailure if the program would be killed */
   #require(outcome: AccessOutcomeId): void {
     const isReached = outcome === AccessOutcome.OK || outcome === AccessOutcome.HIT;
     const isTcs = outcome === AccessOutcome.EPCM && this.#record.check === EpcmCheck.TYPE;
@@ -178,14 +173,20 @@ export class Program {
     if (result !== 0) throw this.#failed(what, errnoNames[-result] ?? `result ${result}`);
   }
 
-  #failed(what: string, result: string): MisuseError {
+  #failed(what: string, result: string): RunFailure {
+    const { name } = this.#settings;
     const pages = this.#epc.frames.pageCount;
-    return new MisuseError(
-      `Enclave '${this.#settings.name}' cannot run: ${what} fails (${result}).`,
-      [
-        `EPC: ${pages} pages; the enclave alone needs ${Math.ceil(this.pageCount / 512) + 1} that cannot be evicted`,
-      ],
-      { hint: 'Give the machine more EPC.' },
-    );
+    // One SECS and the version array pages of each enclave that is built, or half built.
+    const pinned = (enclave: Enclave): number => 1 + (enclave.paging?.slots.pageCount ?? 0);
+    const others = this.#epc.driver.enclaves().filter((enclave) => enclave !== this.enclave);
+    const otherPages = others.reduce((sum, enclave) => sum + pinned(enclave), 0);
+    const own = Math.ceil(this.pageCount / 512) + 1;
+    const details = [
+      `EPC: ${pages} pages`,
+      `'${name}' alone needs ${own} that stay while it has pages in the EPC: SECS and version arrays`,
+    ];
+    if (others.length > 0) details.push(`the other enclaves have ${otherPages} such pages now`);
+    const message = `Enclave '${name}' cannot run: ${what} fails (${result}).`;
+    return new RunFailure(name, message, details, 'Give the machine more EPC.');
   }
 }

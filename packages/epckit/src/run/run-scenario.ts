@@ -6,6 +6,7 @@ import { createEpc } from '../create-epc.js';
 import { presets } from '../presets.js';
 import { RunCounters } from './counters.js';
 import { Program } from './program.js';
+import { requireExactCycles, requireRunLimits } from './run-limits.js';
 import type { EnclaveReport, RunCounts, RunProgress, RunReport, Scenario, TraceColumns } from './scenario.js';
 import { packageVersions } from './versions.js';
 
@@ -20,13 +21,15 @@ export interface RunOptions {
  * daemon reclaims on a CPU of its own.
  *
  * @param traces columns by the name that the scenario's enclaves use
- * @throws MisuseError if a trace is missing or the EPC is too small to run
+ * @throws MisuseError if a trace is missing, a value is above `runLimits`, or the run is longer than 2^53 cycles
+ * @throws RunFailure if the EPC is too small for a program to run
  */
 export function runScenario(
   scenario: Scenario,
   traces: ReadonlyMap<string, TraceColumns>,
   options: RunOptions = {},
 ): RunReport {
+  requireRunLimits(scenario);
   const counters = new RunCounters();
   const epc = createScenarioEpc(scenario, counters);
   counters.frames = epc.frames;
@@ -40,6 +43,7 @@ export function runScenario(
     return program;
   });
   epc.machine.runTimed();
+  for (const { clock } of epc.machine.threads) requireExactCycles(clock);
   progress.finish();
   return report({ scenario, traces, counters, epc, programs, bootedAt });
 }

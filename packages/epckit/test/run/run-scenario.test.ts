@@ -2,6 +2,7 @@ import { generateCyclicScan, generateUniform, loadTrace, samplePath } from '@epc
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport, Scenario, ScenarioEnclave, TraceColumns } from '../../src/index.js';
 import { runScenario } from '../../src/index.js';
+import { requireExactCycles } from '../../src/run/run-limits.js';
 
 function enclave(name: string, trace: string, cpu = 0): ScenarioEnclave {
   return { name, trace, cpu, runs: null, repeat: 1, measured: false };
@@ -103,6 +104,29 @@ describe('a run', () => {
     runScenario(scenario(256, both), traces, { onProgress: (done, total) => seen.push([done, total]) });
     expect(seen.at(-1)).toEqual([7000, 7000]);
     expect(seen.every(([done, total]) => done <= total)).toBe(true);
+  });
+
+  it('refuses costs and repetitions that make sums of cycles inexact', () => {
+    const costs = { table: 'client', overrides: { EWB: 1e9 + 1 }, clockGhz: 3.5 } as const;
+    expect(() => runScenario(scenario(256, both, { costs }), traces)).toThrow(
+      /^costs\.overrides\.EWB is out of range/,
+    );
+    for (const repeat of [0, 1.5, 1e6 + 1]) {
+      const often = [{ ...enclave('A', 'sqlite'), repeat }];
+      expect(() => runScenario(scenario(256, often), traces)).toThrow(
+        /^enclaves\[0\]\.repeat is out of range/,
+      );
+    }
+  });
+
+  it('refuses a run whose times are beyond 2^53 cycles', () => {
+    expect(() => requireExactCycles(2 ** 53 - 1)).not.toThrow();
+    expect(() => requireExactCycles(2 ** 53)).toThrow(/more than 2\^53 cycles/);
+  });
+
+  it('tells which enclave cannot run', () => {
+    const thrown = expect.objectContaining({ code: 'EPCKIT_RUN', enclave: expect.stringMatching(/^[AB]$/) });
+    expect(() => runScenario(scenario(2, both), traces)).toThrow(thrown);
   });
 
   it('names a missing trace and an EPC that is too small', () => {

@@ -1,0 +1,50 @@
+import type {
+  AccessMonitor,
+  CpuId,
+  FrameTable,
+  LockFactory,
+  ObjectRegistry,
+  PageAllocator,
+  Probe,
+  SgxHardware,
+} from '@epckit/interface';
+
+/**
+ * Calls of the driver into the rest of the kernel that can fail for want of memory: `kmalloc` (a new instance), `xa`
+ * (an entry of the page array), `pfn` (a page-table entry).
+ */
+export type VepcKernelCall = 'kmalloc' | 'xa' | 'pfn';
+
+/** Says which calls fail. Asked once per call, in the order in which Linux makes them. */
+export interface VepcFailures {
+  /** Does this call fail? */
+  fails(call: VepcKernelCall): boolean;
+}
+
+/** Flexible launch control of the processor. */
+export interface LaunchControl {
+  /** Writes the four hash MSRs (0x8C … 0x8F) of a CPU. Plain. `hash`: 64 hexadecimal digits. */
+  writeHash(cpu: CpuId, hash: string): void;
+}
+
+/** What the virtual EPC driver is made of. */
+export interface VepcComponents {
+  /** Frame table. */
+  readonly frames: FrameTable;
+  /** Processor side of the EPC. */
+  readonly hardware: SgxHardware;
+  /** Gives out and takes back EPC pages. */
+  readonly allocator: PageAllocator;
+  /** Makes locks. */
+  readonly locks: LockFactory;
+  /** Gives out object numbers. */
+  readonly objects: ObjectRegistry;
+  /** The checking mode, or `null`. */
+  readonly monitor: AccessMonitor | null;
+  /** Trace points, or `null`. */
+  readonly probe: Probe | null;
+  /** Hash MSRs, or `null`: the processor has no launch control. */
+  readonly launchControl: LaunchControl | null;
+  /** Which calls into the kernel fail; `null` or left out: none. */
+  readonly failures?: VepcFailures | null;
+}

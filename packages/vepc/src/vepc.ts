@@ -1,0 +1,57 @@
+import type {
+  AccessMonitor,
+  AddressSpace,
+  LockFactory,
+  Mutex,
+  ObjectRegistry,
+  OwnerId,
+} from '@epckit/interface';
+import { PageArray } from './page-array.js';
+
+/** What an instance needs of its surroundings. */
+export interface VepcSurroundings {
+  /** Makes locks. */
+  readonly locks: LockFactory;
+  /** Gives out object numbers. */
+  readonly objects: ObjectRegistry;
+  /** The checking mode, or `null`. */
+  readonly monitor: AccessMonitor | null;
+}
+
+/**
+ * One open file of `/dev/sgx_vepc` (Linux `struct sgx_vepc`): EPC pages by page of the file, and nothing about
+ * what the guest makes of them.
+ */
+export class Vepc {
+  /** Owner id, never used again. */
+  readonly id: OwnerId;
+  /** Serialises faults (Linux `vepc->lock`). */
+  readonly lock: Mutex;
+  /** EPC pages by page of the file. */
+  readonly pages: PageArray;
+  /** The last descriptor is closed. */
+  isReleased = false;
+  /** Address spaces that mapped the file and have not forgotten it: reports, invariants and misuse only. */
+  readonly #mms = new Set<AddressSpace>();
+
+  constructor(id: OwnerId, pageCount: number, surroundings: VepcSurroundings) {
+    this.id = id;
+    this.lock = surroundings.locks.mutex('vepc_lock');
+    this.pages = new PageArray(pageCount, `vEPC ${id}`, surroundings.objects, surroundings.monitor);
+  }
+
+  /** Pages of the file that mappings can reach. */
+  get pageCount(): number {
+    return this.pages.pageCount;
+  }
+
+  /** Notes an address space for {@link addressSpaces}. */
+  noteAddressSpace(mm: AddressSpace): void {
+    this.#mms.add(mm);
+  }
+
+  /** Address spaces that still have a page table of the instance, for reports and invariants. */
+  addressSpaces(): AddressSpace[] {
+    return [...this.#mms].filter((mm) => mm.table(this.id) !== undefined);
+  }
+}
