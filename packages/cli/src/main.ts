@@ -32,7 +32,7 @@ export async function main(
     exitCode = await runCommand(path, options, io, engine);
   });
   addReplay(program, async (paths, options) => {
-    exitCode = await replayCommand(paths, options, io, engine);
+    exitCode = await replayCommand(paths, options, io, engine, argv);
   });
   try {
     await program.parseAsync([...argv], { from: 'user' });

@@ -48,13 +48,20 @@ function factsOf(error: unknown): ErrorFacts {
     message: typeof given['message'] === 'string' ? given['message'] : String(error),
     details: Array.isArray(given['details']) ? given['details'].map(String) : [],
     hint: typeof given['hint'] === 'string' ? given['hint'] : undefined,
-    stack: typeof given['stack'] === 'string' ? given['stack'] : undefined,
+    stack: stackOf(error),
   };
 }
 
-/** Message and stack of an Error are not enumerable, so that a spread loses them. */
+/** The message of an Error is not enumerable, so that a spread loses it. */
 function ownFacts(error: object): Readonly<Record<string, unknown>> {
-  return error instanceof Error ? { message: error.message, stack: error.stack } : {};
+  return error instanceof Error ? { message: error.message } : {};
+}
+
+/** Stacks of an error and of what has led to it: an error that got a place in front has its own only there. */
+function stackOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const cause = error.cause === error ? undefined : stackOf(error.cause);
+  return cause === undefined ? error.stack : `${error.stack}\ncaused by ${cause}`;
 }
 
 function isDebug(io: CliIo): boolean {

@@ -49,7 +49,7 @@ describe('epckit', () => {
     };
     const outcome = await call(['run', 'x.yaml'], { cwd: folderWithScenario(), engine: { ...facade, run } });
     expect(outcome.exitCode).toBe(exitCode);
-    expect(outcome.stderr).toMatch(/^epckit: No\.\n {2}given: 0\n {2}hint: Give 1\.\n/);
+    expect(outcome.stderr).toMatch(/^epckit: (?:x\.yaml: )?No\.\n {2}given: 0\n {2}hint: Give 1\.\n/);
     expect(outcome.stderr.includes('defect')).toBe(exitCode === 3);
   });
 });

@@ -4,6 +4,7 @@ import { EpckitError } from '@epckit/interface';
 import type { Script } from 'epckit';
 import { readInputFile } from '../input-file.js';
 import { formatPath } from '../scenario/key-path.js';
+import { findJsonFault } from './json-fault.js';
 import { asScript, scriptSchema } from './script-schema.js';
 
 /**
@@ -52,11 +53,22 @@ function decompress(bytes: Uint8Array, path: string): Uint8Array {
 }
 
 function parseJson(bytes: Uint8Array, path: string): unknown {
+  const text = decodeText(bytes, path);
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(text);
   } catch (cause) {
+    const fault = findJsonFault(text);
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw badScript(`${path} is not JSON: ${reason}.`, WHAT_A_SCRIPT_IS, cause);
+    const place = fault === null ? path : `${path}:${fault.line}:${fault.column}`;
+    throw badScript(`${place}: This is not JSON: ${fault?.message ?? reason}.`, WHAT_A_SCRIPT_IS, cause);
+  }
+}
+
+function decodeText(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw badScript(`${path} is not text in UTF-8.`, WHAT_A_SCRIPT_IS, cause);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Engine } from '../engine.js';
 import { ExitCode, type ExitCodeValue } from '../exit-code.js';
 import type { CliIo } from '../io.js';
+import { reportError } from '../report-error.js';
 import { checkScript, describeResult } from './check-script.js';
 import { loadScript } from './load-script.js';
 import { type LoadedScript, replaySteps } from './replay-steps.js';
@@ -16,43 +17,67 @@ export interface ReplayOptions {
 /**
  * `epckit replay`: drives the model through scripts, and prints or checks what every step did.
  *
- * All scripts are read and checked before the first is replayed. An operation that is not supported is a
- * failure, never skipped.
+ * With `--check` one bad script does not end the others: its error is reported where its result would be, and
+ * the exit code tells of the worst. Without, all scripts are read and checked before the first is replayed. An
+ * operation that is not supported is a failure, never skipped.
  *
- * @throws EpckitError for a file that is not a script
+ * @param argv - arguments of the command, for reports of a defect
+ * @throws EpckitError for a file that is not a script, unless scripts are checked
  */
 export async function replayCommand(
   paths: readonly string[],
   options: ReplayOptions,
   io: CliIo,
   engine: Engine,
+  argv: readonly string[],
 ): Promise<ExitCodeValue> {
-  const scripts: LoadedScript[] = [];
-  for (const path of paths) {
-    scripts.push({ path, script: await loadScript(path, io.cwd, options.check === true) });
-  }
   const isQuiet = options.quiet === true;
-  const failed = options.check
-    ? checkAll(scripts, isQuiet, io, engine)
-    : printAll(scripts, isQuiet, io, engine);
-  return failed ? ExitCode.FAILED : ExitCode.CLEAN;
+  if (options.check === true) return checkAll(paths, isQuiet, io, engine, argv);
+  const scripts: LoadedScript[] = [];
+  for (const path of paths) scripts.push({ path, script: await loadScript(path, io.cwd, false) });
+  return printAll(scripts, isQuiet, io, engine) ? ExitCode.FAILED : ExitCode.CLEAN;
 }
 
-/** Checks every script, also behind a failed one; tells whether any failed. */
-function checkAll(scripts: readonly LoadedScript[], isQuiet: boolean, io: CliIo, engine: Engine): boolean {
+/** Checks every script, also behind a failed one. @returns the worst exit code */
+async function checkAll(
+  paths: readonly string[],
+  isQuiet: boolean,
+  io: CliIo,
+  engine: Engine,
+  argv: readonly string[],
+): Promise<ExitCodeValue> {
   let stepCount = 0;
   let failedCount = 0;
-  for (const loaded of scripts) {
-    const result = checkScript(loaded, engine);
-    stepCount += result.steps;
-    if (result.outcome !== 'ok') failedCount += 1;
-    if (result.outcome !== 'ok' || !isQuiet)
+  let uncheckedCount = 0;
+  let worst: ExitCodeValue = ExitCode.CLEAN;
+  const ended = (exitCode: ExitCodeValue): void => {
+    if (exitCode > worst) worst = exitCode;
+  };
+  for (const path of paths) {
+    try {
+      const loaded = { path, script: await loadScript(path, io.cwd, true) };
+      const result = checkScript(loaded, engine);
+      stepCount += result.steps;
+      if (result.outcome === 'ok' && isQuiet) continue;
       io.stdout.write(`${describeResult(loaded.script.name, result)}\n`);
+      if (result.outcome === 'ok') continue;
+      failedCount++;
+      ended(ExitCode.FAILED);
+    } catch (error) {
+      uncheckedCount++;
+      ended(reportError(error, argv, io));
+    }
   }
-  const okCount = scripts.length - failedCount;
-  const files = `${scripts.length} script${scripts.length === 1 ? '' : 's'}`;
-  io.stdout.write(`${files}: ${okCount} ok, ${failedCount} failed; ${stepCount} steps compared\n`);
-  return failedCount > 0;
+  const okCount = paths.length - failedCount - uncheckedCount;
+  const unchecked = uncheckedCount === 0 ? '' : `, ${uncheckedCount} not checked`;
+  io.stdout.write(
+    `${countOf(paths.length)}: ${okCount} ok, ${failedCount} failed${unchecked}; ${stepCount} steps compared\n`,
+  );
+  return worst;
+}
+
+function countOf(scripts: number): string {
+  return `${scripts} script${scripts === 1 ? '' : 's'}`;
 }
 
 /** Prints every step as one line of JSON; tells whether any was not supported. */
@@ -69,9 +94,10 @@ function printAll(scripts: readonly LoadedScript[], isQuiet: boolean, io: CliIo,
     }
     if (!isQuiet) io.stdout.write(`${JSON.stringify({ script: script.name, ...replayed })}\n`);
   }
-  const files = `${scripts.length} script${scripts.length === 1 ? '' : 's'}`;
   // Not among the lines of JSON, which another program may read.
-  io.stderr.write(`${files}: ${stepCount} steps replayed, ${unsupportedCount} not supported\n`);
+  io.stderr.write(
+    `${countOf(scripts.length)}: ${stepCount} steps replayed, ${unsupportedCount} not supported\n`,
+  );
   return unsupportedCount > 0;
 }
 

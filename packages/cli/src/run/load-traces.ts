@@ -62,8 +62,8 @@ function checkRuns({ scenario, source }: LoadedScenario, traces: ReadonlyMap<str
   }
 }
 
-/** The shorter of the path from here and the full path. */
+/** The shorter of the path from here and the full path; the folder we are in is `.`. */
 function shownPath(path: string, cwd: string): string {
-  const fromHere = relative(cwd, path);
+  const fromHere = relative(cwd, path) || '.';
   return fromHere.length < path.length ? fromHere : path;
 }

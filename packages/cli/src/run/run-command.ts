@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
+import { EpckitError } from '@epckit/interface';
+import type { RunProgress, RunReport, TraceColumns } from 'epckit';
 import type { Engine } from '../engine.js';
 import { ExitCode, type ExitCodeValue } from '../exit-code.js';
 import type { CliIo } from '../io.js';
-import { loadScenario } from '../scenario/load-scenario.js';
+import { type LoadedScenario, loadScenario } from '../scenario/load-scenario.js';
 import { checkEpcFits } from './epc-fit.js';
 import { openJsonTarget } from './json-target.js';
 import { loadTraces } from './load-traces.js';
@@ -40,7 +42,7 @@ export async function runCommand(
   try {
     const traces = await loadTraces(loaded, io.cwd, (name) => progress.say(`reading ${name}`));
     checkEpcFits(loaded, traces);
-    const report = engine.run(loaded.scenario, traces, { onProgress: progress.advance });
+    const report = replayTraces(path, loaded, traces, progress.advance, engine);
     await target?.write(report);
     progress.clear();
     if (options.quiet !== true) io.stdout.write(`${renderSummary(report)}\n`);
@@ -49,4 +51,31 @@ export async function runCommand(
     throw error;
   }
   return ExitCode.CLEAN;
+}
+
+/** Runs the scenario; an error of the model gets the place of its enclave in front, or the file if it has none. */
+function replayTraces(
+  path: string,
+  loaded: LoadedScenario,
+  traces: ReadonlyMap<string, TraceColumns>,
+  onProgress: RunProgress,
+  engine: Engine,
+): RunReport {
+  try {
+    return engine.run(loaded.scenario, traces, { onProgress });
+  } catch (error) {
+    throw atScenario(error, path, loaded);
+  }
+}
+
+function atScenario(error: unknown, path: string, { scenario, source }: LoadedScenario): unknown {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;
+  if (!error.code.startsWith('EPCKIT_')) return error;
+  const { details, hint, enclave } = error as Partial<EpckitError> & { readonly enclave?: unknown };
+  const index = scenario.enclaves.findIndex(({ name }) => name === enclave);
+  const place = index < 0 ? path : source.locate(['enclaves', index]);
+  return new EpckitError(error.code, `${place}: ${error.message}`, details ?? [], {
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
 }

@@ -39,6 +39,7 @@ export function parseEpcSize(value: unknown): ParsedSize {
     return { problem: `is ${JSON.stringify(value)}, which is not a size`, hint: 'write 8MiB or 2048 pages' };
   }
   const [, amount, unit] = match as unknown as [string, string, string];
+  if (unit === 'B') return bytesProblem(Number(amount));
   const pagesPerUnit = Object.hasOwn(PAGES_PER_UNIT, unit) ? PAGES_PER_UNIT[unit] : undefined;
   if (pagesPerUnit === undefined) {
     return {
@@ -63,6 +64,22 @@ function checkPageCount(given: string, pageCount: number): ParsedSize {
     return { problem: `is ${given}, which is more than 1 TiB`, hint: `at most ${MAX_PAGES} pages` };
   }
   return { pageCount };
+}
+
+/** Bytes are no unit here: EPC comes in pages. The hint says how many pages the amount is. */
+function bytesProblem(bytes: number): ParsedSize {
+  const pages = bytes / PAGE_BYTES;
+  if (Number.isInteger(pages)) {
+    return { problem: 'has the unit "B"', hint: `give it in pages (of 4 KiB): ${plural(pages)}` };
+  }
+  return {
+    problem: `is ${bytes} bytes, which is not a multiple of ${PAGE_BYTES}`,
+    hint: `an EPC page has ${PAGE_BYTES} bytes; the next size is ${plural(Math.ceil(pages))}`,
+  };
+}
+
+function plural(pageCount: number): string {
+  return `${pageCount} page${pageCount === 1 ? '' : 's'}`;
 }
 
 /** The same amount in the unit that was probably meant. */

@@ -88,14 +88,22 @@ function sentenceOf(issue: Issue, name: string, value: unknown, hint: string, sc
       return { message: `${name} must be ${allowed.join(' or ')}, not ${given}.`, hint: guess };
     }
     case 'too_small':
-      return { message: `${name} ${boundOf('at least', issue.origin, issue.minimum, given)}.`, hint };
+      return { message: `${name} ${boundOf(lowerWord(issue), issue.origin, issue.minimum, given)}.`, hint };
     case 'too_big':
-      return { message: `${name} ${boundOf('at most', issue.origin, issue.maximum, given)}.`, hint };
+      return { message: `${name} ${boundOf(upperWord(issue), issue.origin, issue.maximum, given)}.`, hint };
     case 'invalid_type':
       return { message: `${name} must be ${typeWord(schema?.type ?? issue.expected)}, not ${given}.`, hint };
     default:
       return { message: `${name} is not valid: ${issue.message}.`, hint };
   }
+}
+
+function lowerWord({ inclusive }: { readonly inclusive?: boolean | undefined }): string {
+  return inclusive === false ? 'more than' : 'at least';
+}
+
+function upperWord({ inclusive }: { readonly inclusive?: boolean | undefined }): string {
+  return inclusive === false ? 'less than' : 'at most';
 }
 
 function boundOf(bound: string, origin: string, limit: number | bigint, given: string): string {

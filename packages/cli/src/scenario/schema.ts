@@ -1,5 +1,5 @@
 import { type CostName, costNames } from '@epckit/interface';
-import { type CostPresetName, linuxReclaim, type PresetName, presets } from 'epckit';
+import { type CostPresetName, linuxReclaim, type PresetName, presets, runLimits } from 'epckit';
 import { z } from 'zod';
 import { EPC_SIZE_PATTERN, parseEpcSize } from './epc-size.js';
 
@@ -78,8 +78,11 @@ const reclaim = z
   .prefault({})
   .describe('the reclaimer');
 
+const overrideOf = (name: CostName) =>
+  z.int().min(0).max(runLimits.costCycles).optional().describe(`cycles of ${name}`);
+
 const costOverrides = z.strictObject(
-  Object.fromEntries(costNames.map((name) => [name, z.int().min(0).optional()])) as Record<
+  Object.fromEntries(costNames.map((name) => [name, overrideOf(name)])) as Record<
     CostName,
     z.ZodOptional<z.ZodInt>
   >,
@@ -98,7 +101,12 @@ const enclave = z.strictObject({
   name: z.string().min(1).describe('name in the report; unique'),
   trace: z.string().min(1).describe('page trace; the path starts from the folder of the scenario file'),
   runs: z.int().min(1).optional().describe('runs of the trace to replay; all unless given'),
-  repeat: z.int().min(1).default(1).describe('how often the trace is replayed, one after the other'),
+  repeat: z
+    .int()
+    .min(1)
+    .max(runLimits.repeat)
+    .default(1)
+    .describe('how often the trace is replayed, one after the other'),
   cpu: z
     .int()
     .min(0)

@@ -87,6 +87,40 @@ describe('epckit replay --check', () => {
     );
   });
 
+  it('goes on behind a missing file, a script that fails and a step that cannot be performed', async () => {
+    const misuse = Object.assign(new Error('There is no enclave B.'), { code: 'EPCKIT_MISUSE' });
+    const engine: Engine = {
+      ...facade,
+      *replay(script) {
+        if (script.name === 'three') throw misuse;
+        yield* facade.replay(script);
+      },
+    };
+    const paths = ['none.json', 's.json', recorded('01-single-fits')];
+    const outcome = await call(['replay', ...paths, '--check'], { cwd: folderWithScript(), engine });
+    expect(outcome.exitCode).toBe(2);
+    expect(outcome.stderr).toContain('epckit: none.json cannot be read: there is no such file or folder.\n');
+    expect(outcome.stderr).toContain('epckit: s.json: step 0: There is no enclave B.\n');
+    expect(outcome.stdout).toBe(
+      'ok 01-single-fits (131 steps)\n3 scripts: 1 ok, 0 failed, 2 not checked; 131 steps compared\n',
+    );
+  });
+
+  it('ends with the code of a defect if there is one, whatever else there is', async () => {
+    const engine: Engine = {
+      ...facade,
+      replay: () => {
+        throw new TypeError('undefined is not a page');
+      },
+    };
+    const outcome = await call(['replay', 's.json', 'none.json', '--check'], {
+      cwd: folderWithScript(),
+      engine,
+    });
+    expect(outcome.exitCode).toBe(3);
+    expect(outcome.stderr).toContain('This is a defect of epckit.');
+  });
+
   it('fails when the replay ends early', async () => {
     const engine = engineOf([{ record: { r: 0 } }]);
     const outcome = await call(['replay', 's.json', '--check'], { cwd: folderWithScript(), engine });
@@ -145,22 +179,44 @@ describe('epckit replay', () => {
 describe('epckit replay refuses', () => {
   const { expect: records, ...withoutExpect } = threeSteps;
   it.each([
-    ['what is not JSON', '{"format": 1,', 's.json is not JSON: '],
+    ['what is not JSON', '{"format": 1,', 's.json:1:14: This is not JSON: the file ends here, unfinished.'],
+    [
+      'a comma too many',
+      '{"format": 1,\n "steps": [\n  1,\n ]}',
+      's.json:4:2: This is not JSON: a value is expected, not "]".',
+    ],
     ['another format', { ...threeSteps, format: 2 }, 's.json has format 2.'],
     ['no format', [1, 2], 's.json has no format.'],
     ['lengths that differ', { ...threeSteps, expect: records.slice(1) }, 's.json has 3 steps but 2 records'],
     ['nothing to compare with', withoutExpect, 's.json has no expect.'],
     ['a step without op', { ...threeSteps, steps: [{ cpu: 0 }, ['t', 'A', 0], { op: 'x' }] }, 'at steps[0]'],
     ['no machine', { ...threeSteps, machine: undefined }, 'at machine.'],
-    ['a truncated gzip file', '\u001f', 's.json is'],
+    ['one byte of a gzip file', '\u001f', 's.json:1:1: This is not JSON: a value is expected'],
   ])('%s', async (_kind, script, message) => {
     const cwd = folderWithScript(script);
-    // All scripts are checked before the first is replayed.
-    const outcome = await call(['replay', recorded('01-single-fits'), 's.json', '--check'], { cwd });
-    expect(outcome).toMatchObject({ exitCode: 2, stdout: '' });
-    expect(outcome.stderr).toContain('epckit: s.json ');
+    const outcome = await call(['replay', 's.json', recorded('01-single-fits'), '--check'], { cwd });
+    expect(outcome).toMatchObject({
+      exitCode: 2,
+      stdout: 'ok 01-single-fits (131 steps)\n2 scripts: 1 ok, 0 failed, 1 not checked; 131 steps compared\n',
+    });
+    expect(outcome.stderr).toMatch(/^epckit: s\.json[: ]/);
     expect(outcome.stderr).toContain(message);
     expect(outcome.stderr).toContain('  hint: ');
+  });
+
+  it('a bad script before the first is replayed, if nothing is checked', async () => {
+    const cwd = folderWithScript('{');
+    const outcome = await call(['replay', recorded('01-single-fits'), 's.json'], { cwd });
+    expect(outcome).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(outcome.stderr).toContain('s.json:1:2: This is not JSON: ');
+  });
+
+  it('what is not text', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 's.json'), Buffer.from([0x7b, 0xff, 0xfe]));
+    const outcome = await call(['replay', 's.json', '--check'], { cwd: folder });
+    expect(outcome.exitCode).toBe(2);
+    expect(outcome.stderr).toContain('s.json is not text in UTF-8.');
   });
 
   it('a damaged gzip file', async () => {

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { InvariantViolation } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
+import { type Engine, facade } from '../../src/index.js';
 import { call } from '../captured-io.js';
 import { folderWithScenario, soundScenario } from '../scenario/scenario-file.js';
 
@@ -34,6 +36,36 @@ const cases: readonly (readonly [string, string, string, string])[] = [
     withLine('cpus: 2', 'cpus: [{ nod: 0 }]'),
     'x.yaml:3:12: machine.cpus[0].nod is not a known key.',
     'Did you mean node?',
+  ],
+  [
+    'cost so large that sums of cycles lose digits',
+    `${soundScenario}costs: { overrides: { EWB: 9e15 } }\n`,
+    'x.yaml:11:28: costs.overrides.EWB must be at most 1000000000, not 9000000000000000.',
+    'cycles of EWB',
+  ],
+  [
+    'endless repetition',
+    `${soundScenario}    repeat: 1000001\n`,
+    'x.yaml:11:13: enclaves[0].repeat must be at most 1000000, not 1000001.',
+    'how often the trace is replayed',
+  ],
+  [
+    'clock that stands still',
+    `${soundScenario}costs: { clockGhz: 0 }\n`,
+    'x.yaml:11:20: costs.clockGhz must be more than 0, not 0.',
+    'core clock in GHz',
+  ],
+  [
+    'size in bytes',
+    withLine('epc: 4MiB', 'epc: 5000B'),
+    'x.yaml:4:8: machine.epc is 5000 bytes, which is not a multiple of 4096.',
+    'the next size is 2 pages',
+  ],
+  [
+    'folder as a trace',
+    withLine('sample.runs.gz', '.'),
+    'x.yaml:9:12: . is a directory.',
+    'Name one trace file',
   ],
   [
     'unknown cost',
@@ -210,6 +242,35 @@ describe('epckit run refuses', () => {
     const stderr = await runInto(folder);
     expect(stderr).toMatch(/^epckit: x\.yaml:9:12: sample\.runs\.gz/);
     expect(stderr).toContain('  hint: ');
+  });
+
+  it('an EPC that is too small for the second of two enclaves, and points at it', async () => {
+    const text = `machine: { cpus: 2, epc: 10 pages }
+reclaim: { low: 1, high: 1 }
+enclaves:
+  - { name: a, trace: sample.runs.gz, runs: 5000 }
+  - { name: b, trace: three.runs }
+`;
+    const folder = folderWithScenario(text);
+    writeFileSync(join(folder, 'three.runs'), '40a0 W 1\n4ab1 R 1\n4ab2 R 1\n');
+    const stderr = await runInto(folder);
+    expect(stderr).toMatch(/^epckit: x\.yaml:5:5: Enclave 'b' cannot run: /);
+    expect(stderr).toContain("'b' alone needs 2 that stay");
+    expect(stderr).toMatch(/the other enclaves have \d such pages now/);
+  });
+
+  it('nothing: a defect of the model during a run names the scenario', async () => {
+    const engine: Engine = {
+      ...facade,
+      run: () => {
+        throw new InvariantViolation('Page 3 is on two lists.', ['free, reclaimable']);
+      },
+    };
+    const env = { EPCKIT_DEBUG: '1' };
+    const outcome = await call(['run', 'x.yaml'], { cwd: folderWithScenario(), engine, env });
+    expect(outcome).toMatchObject({ exitCode: 3, stdout: '' });
+    expect(outcome.stderr).toContain('epckit: x.yaml: Page 3 is on two lists.\n  free, reclaimable\n');
+    expect(outcome.stderr).toMatch(/caused by InvariantViolation: .*\n +at .*bad-input/);
   });
 
   it('a missing scenario', async () => {
