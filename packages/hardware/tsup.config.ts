@@ -1,3 +1,3 @@
 import { preset } from '../../config/tsup.js';
 
-export default preset();
+export default preset(['index', 'real/index']);

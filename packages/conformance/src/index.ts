@@ -14,6 +14,8 @@ export { mutexCases } from './mutex.js';
 export type { PagePoolSubject } from './page-pool.js';
 export { pagePoolCases } from './page-pool.js';
 export { rwLockCases } from './rw-lock.js';
+export { sgxHardwareCases } from './sgx-hardware.js';
+export type { SgxHardwareSize, SgxHardwareSubject } from './sgx-hardware-subject.js';
 export { spinLockCases } from './spin-lock.js';
 export { versionSlotsCases } from './version-slots.js';
 export { waitQueueCases } from './wait-queue.js';

@@ -1,5 +1,5 @@
 import type { CpuId, LeafId, LeafResult, PageIndex } from '@epckit/interface';
-import { Leaf, Mode, NONE } from '@epckit/interface';
+import { Leaf, Mode, NONE, PageOperand, PageType, SecInfo } from '@epckit/interface';
 import type { ConflictRow } from './conflicts.js';
 import { conflictRowsOf, Operand, Reached } from './conflicts.js';
 import type { Parts } from './parts.js';
@@ -19,6 +19,7 @@ export function acquireRows(
   vaPage: PageIndex,
 ): LeafResult {
   const rows = conflictRowsOf(leaf);
+  if (endsBeforeLocks(parts, leaf, page, secs, vaPage)) return 0;
   for (const row of rows) {
     if (!isLate(row) && !isFound(parts, row, select(row, page, secs, vaPage))) return 0;
   }
@@ -45,6 +46,19 @@ export function releaseRows(parts: Parts, cpu: CpuId): void {
     if (page !== NONE) accesses.entry(page, Mode.WRITE);
   }
   locks.release(cpu);
+}
+
+/** Rows before the first lock that are about operands without a lock row. */
+function endsBeforeLocks(
+  { epcm }: Parts,
+  leaf: LeafId,
+  page: PageIndex,
+  secs: PageIndex,
+  vaPage: PageIndex,
+): boolean {
+  if (leaf === Leaf.EWB) return page === vaPage;
+  const counts = leaf === Leaf.EINCVIRTCHILD || leaf === Leaf.EDECVIRTCHILD;
+  return counts && !epcm.isEpc(secs) && secs !== PageOperand.MISALIGNED;
 }
 
 /** The SECS of ELDx is resolved only after the VA page was found valid (SDM vol. 3D, ELDB/ELDU). */
@@ -90,11 +104,22 @@ function isReached(
   if ((reached & Reached.PAGE_FREE) !== 0 && epcm.isValid(page)) return false;
   if ((reached & Reached.PAGE_VALID) !== 0 && !epcm.isValid(page)) return false;
   if ((reached & Reached.PAGE_SECS) !== 0 && !epcm.isSecs(page)) return false;
-  if ((reached & Reached.PAGE_OWNED) !== 0 && ownerOf(parts, page) !== secs) return false;
+  if ((reached & Reached.PAGE_OWNED) !== 0 && !isMeasurable(parts, page, secs)) return false;
   if ((reached & Reached.PAGE_ENTERED) !== 0 && !isEntered(parts, cpu, page)) return false;
+  if ((reached & Reached.PAGE_SETTLED) !== 0 && !isRegular(parts, page, 0)) return false;
+  if ((reached & Reached.PAGE_NEW) !== 0 && !isRegular(parts, page, SecInfo.PENDING)) return false;
   if ((reached & Reached.SECS_VALID) !== 0 && !epcm.isSecs(secs)) return false;
   if ((reached & Reached.VA_VALID) !== 0 && !epcm.isVersionArray(vaPage)) return false;
   return !isLate(row) || row.operand !== Operand.SECS || epcm.isEpc(secs);
+}
+
+function isMeasurable(parts: Parts, page: PageIndex, secs: PageIndex): boolean {
+  return ownerOf(parts, page) === secs && parts.epcm.type(page) !== PageType.TRIM;
+}
+
+function isRegular({ epcm }: Parts, page: PageIndex, state: number): boolean {
+  const isInState = (epcm.flags(page) & (SecInfo.PENDING | SecInfo.MODIFIED)) === state;
+  return isInState && epcm.type(page) === PageType.REG;
 }
 
 function isEntered(parts: Parts, cpu: CpuId, page: PageIndex): boolean {

@@ -40,7 +40,10 @@ export function isCanonicalPage(page: number, features: SgxFeatures): boolean {
 /** A row of the order of checks that a SECS must pass; true is a refusal. */
 type SecsRow = (source: SecsSource, features: SgxFeatures) => boolean;
 
-/** Rows 9 to 20 of ECREATE in their order; all of them end in #GP. */
+/**
+ * Rows 9 to 20 of ECREATE in their order; all of them end in #GP. [corrected] The SDM prints the test of MISCSELECT
+ * inverted; bits that are not supported fail here. An enclave of exactly the maximum size fails, as in the flow and KVM.
+ */
 const ROWS: readonly SecsRow[] = [
   ({ xfrm = 3n }) => (xfrm & 3n) !== 3n,
   ({ xfrm = 3n }, { xfrmMask }) => (xfrm & ~xfrmMask) !== 0n || xfrm >> 63n !== 0n,

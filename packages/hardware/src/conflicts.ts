@@ -43,7 +43,7 @@ export const Reached = {
   PAGE_FREE: 1,
   /** the main operand is a valid SECS */
   PAGE_SECS: 2,
-  /** the main operand is a valid child of the SECS operand */
+  /** the main operand is a valid child of the SECS operand, and not on its way out */
   PAGE_OWNED: 4,
   /** the SECS operand is a valid SECS */
   SECS_VALID: 8,
@@ -53,6 +53,10 @@ export const Reached = {
   PAGE_VALID: 32,
   /** the main operand is a valid child, not blocked, of the enclave that the logical processor is in */
   PAGE_ENTERED: 64,
+  /** the main operand is a REG page that waits for no acceptance after EAUG or EMODT */
+  PAGE_SETTLED: 128,
+  /** the main operand is a REG page that waits for its acceptance after EAUG */
+  PAGE_NEW: 256,
 } as const;
 
 /** One row of the concurrency table. */
@@ -75,7 +79,18 @@ export interface ConflictRow {
 
 const { SHARED, EXCLUSIVE, MEASURE, TRACK, WRITE_BACK, REMOVE, MODIFY, UPDATE } = Hold;
 const { PAGE, SECS, VA, OWNER, ENCLAVE } = Operand;
-const { ALWAYS, PAGE_FREE, PAGE_SECS, PAGE_OWNED, SECS_VALID, VA_VALID, PAGE_VALID, PAGE_ENTERED } = Reached;
+const {
+  ALWAYS,
+  PAGE_FREE,
+  PAGE_SECS,
+  PAGE_OWNED,
+  SECS_VALID,
+  VA_VALID,
+  PAGE_VALID,
+  PAGE_ENTERED,
+  PAGE_SETTLED,
+  PAGE_NEW,
+} = Reached;
 const { GP } = LeafFault;
 const CONFLICT = SgxCode.EPC_PAGE_CONFLICT;
 
@@ -164,8 +179,8 @@ export const ConflictRows = {
   ERESUME_OWNER: row(Leaf.ERESUME, OWNER, 0, REMOVE, GP),
   EACCEPT_TARGET: shared(Leaf.EACCEPT, PAGE, GP, PAGE_ENTERED),
   EACCEPT_MODIFY: modify(Leaf.EACCEPT, GP, PAGE_ENTERED),
-  EMODPE_MODIFY: modify(Leaf.EMODPE, GP, PAGE_ENTERED),
-  EACCEPTCOPY_MODIFY: modify(Leaf.EACCEPTCOPY, GP, PAGE_ENTERED),
+  EMODPE_MODIFY: modify(Leaf.EMODPE, GP, PAGE_ENTERED | PAGE_SETTLED),
+  EACCEPTCOPY_MODIFY: modify(Leaf.EACCEPTCOPY, GP, PAGE_ENTERED | PAGE_NEW),
 } as const;
 
 /**
@@ -176,7 +191,8 @@ export const ConflictRows = {
  * - EWB against ETRACK or ETRACKC faults with #GP, and they conflict with it; two EWBs of one enclave do not;
  * - EBLOCK during an ETRACK gets code 15, ETRACK during an EBLOCK passes;
  * - EREMOVE of two children of one SECS, and an entry during an EREMOVE of its enclave, fault with #GP;
- * - EUPDATESVN wants the platform for itself, and a leaf that fills a page meanwhile faults with #GP.
+ * - EUPDATESVN wants the platform for itself, and a leaf that fills a page meanwhile gets what a page in use gives it.
+ * - ETRACK takes the tracking resource of its operand before it knows that this is a SECS.
  */
 export const conflictTable: Readonly<Record<string, ConflictRow>> = Object.freeze({ ...ConflictRows });
 

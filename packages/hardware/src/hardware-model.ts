@@ -1,4 +1,12 @@
-import type { AccessKind, CpuId, LeafResult, PageIndex, SgxHardware, TrackingState } from '@epckit/interface';
+import type {
+  AccessKind,
+  CpuId,
+  LeafOverlaps,
+  LeafResult,
+  PageIndex,
+  SgxHardware,
+  TrackingState,
+} from '@epckit/interface';
 import type { FaultOperandId } from './faults.js';
 import type { SgxFeatures } from './features.js';
 import type { Platform } from './platform.js';
@@ -14,12 +22,16 @@ export interface HardwareModel extends SgxHardware {
   readonly features: SgxFeatures;
   /** Launch key, security versions, pending events, control registers. */
   readonly platform: Platform;
+  /** Announced leaves, for worlds in which a leaf takes time. */
+  readonly overlaps: LeafOverlaps;
   /** Grows with every change of an EPCM entry: VALID, type, permissions, BLOCKED. */
   readonly changes: number;
   /** Number of SECS and VA pages that are outside the EPC and can still be loaded. */
   readonly savedImages: number;
   /** EID that ECREATE gave out last, 0 for none. */
   readonly lastEnclaveId: number;
+  /** Version that EWB gave out last, 0 for none; for invariants. */
+  readonly lastVersion: number;
   /** Which operand the last page fault of a leaf was about. */
   readonly faultOperand: FaultOperandId;
   /** Linear page of the last fault about a save state area. */
@@ -43,6 +55,11 @@ export interface HardwareModel extends SgxHardware {
    * does what follows from the outcome, such as {@link SgxHardware.aex} before a fault is handled.
    */
   access(cpu: CpuId, linearPage: number, mapping: PageMapping | null, kind: AccessKind): TranslatedId;
+  /**
+   * Runs `action` as if `cpu` were inside the enclave of `secs`. No entry is made or counted: for scripts and traces
+   * that play leaves of enclave code without a thread inside.
+   */
+  within<T>(cpu: CpuId, secs: PageIndex, action: () => T): T;
   /** Moves a processor into or out of a guest with "enable EPC virtualization extensions". */
   setExtended(cpu: CpuId, extended: boolean): void;
   /** The memory of an EPC page is broken from now on, until the power is lost. */
@@ -52,6 +69,8 @@ export interface HardwareModel extends SgxHardware {
   secsChildren(secs: PageIndex): number;
   /** VIRTCHILDCNT of a SECS. @throws HardwareMisuse if `secs` is no SECS */
   virtualChildren(secs: PageIndex): number;
+  /** ENCLAVECONTEXT of a SECS. @throws HardwareMisuse if `secs` is no SECS */
+  enclaveContext(secs: PageIndex): number;
   /** Enclave range, attributes and EID of a SECS. @throws HardwareMisuse if `secs` is no SECS */
   enclave(secs: PageIndex): EnclaveEntry;
   /** MRENCLAVE of a SECS so far, 64 hexadecimal digits. @throws HardwareMisuse if `secs` is no SECS */

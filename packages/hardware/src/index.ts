@@ -5,6 +5,8 @@
  * @module
  */
 
+export type { ByteContentsOptions, PageCipher } from './byte-contents.js';
+export { ByteContents } from './byte-contents.js';
 export type { EpcmViolation } from './check-epcm.js';
 export { checkEpcm } from './check-epcm.js';
 export type { ConflictRow } from './conflicts.js';
@@ -26,9 +28,20 @@ export { FeatureSet, resolveFeatures } from './features.js';
 export type { HardwareModel } from './hardware-model.js';
 export type { InitTokenFields, InitTokenVerdicts } from './init-token.js';
 export { decodeInitToken, encodeInitToken, INIT_TOKEN_BYTES } from './init-token.js';
+export * from './instructions/index.js';
 export type { PageContents, TcsFields } from './page-contents.js';
 export { REFUSED } from './page-contents.js';
 export type { PageWalk } from './parts.js';
+export type { ByteBlob, PcmdFields } from './pcmd.js';
+export {
+  blobFromBytes,
+  createByteBlob,
+  decodePcmd,
+  encodePcmd,
+  PAGE_BYTES,
+  PCMD_BYTES,
+  PcmdOffset,
+} from './pcmd.js';
 export type { Platform } from './platform.js';
 export { INTEL_LAUNCH_KEY_HASH } from './platform.js';
 export type { EnclaveEntry } from './secs-table.js';

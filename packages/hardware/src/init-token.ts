@@ -91,7 +91,7 @@ export function encodeInitToken(fields: InitTokenFields): Uint8Array {
  * What EINIT takes from the 304 bytes of an EINITTOKEN (SDM-2016, 38.14).
  *
  * A production enclave is one whose token lacks ATTRIBUTES.DEBUG: the token must have the enclave's attributes
- * anyway. XFRM and the CPUSVN are not in the result. [model]
+ * anyway. The CPUSVN is not in the result. [model]
  *
  * @param verdicts CPUSVN and MAC; what is left out counts as good
  * @throws HardwareMisuse for another number of bytes
@@ -111,5 +111,6 @@ export function decodeInitToken(bytes: Uint8Array, verdicts: InitTokenVerdicts =
     measurement: toHex(bytesAt(bytes, MEASUREMENT_PLACE)),
     signer: toHex(bytesAt(bytes, SIGNER_PLACE)),
     attributes,
+    xfrm: readInteger(bytes, Place.xfrm),
   };
 }

@@ -20,7 +20,10 @@ const { PENDING, MODIFIED, PR } = SecInfo;
 /** What EACCEPT compares: everything but PR. */
 const COMPARED = ~PR;
 
-/** EACCEPT (SDM vol. 3D): the enclave agrees to what EAUG, EMODPR or EMODT has done to `page`. */
+/**
+ * EACCEPT (SDM vol. 3D): the enclave agrees to what EAUG, EMODPR or EMODT has done to `page`. [corrected] The SDM masks
+ * the wrong bits of the address; REG needs PR or PENDING as in the edition of 2023; "tracking" is what ETRACK says.
+ */
 export function eaccept(
   parts: Parts,
   cpu: CpuId,
@@ -89,12 +92,12 @@ function refusesNewThread(parts: Parts, page: PageIndex): boolean {
   const { epcm, contents } = parts;
   const fields = contents.thread(epcm.contents(page));
   if (fields === null) return false;
-  const isUsed = (fields.flags & 1n) !== 0n || fields.exitPointer !== 0n || epcm.isActive(page);
+  const isUsed = ((fields.flags & 1n) | fields.exitPointer | fields.state) !== 0n || epcm.isActive(page);
   if (isUsed || fields.frame >= frameCountOf(fields)) return true;
   return refusesThread(parts, epcm.link(epcm.link(page)), fields);
 }
 
-/** EMODPE (SDM vol. 3D): the enclave gives itself permissions; nobody has to be told. */
+/** EMODPE (SDM vol. 3D): the enclave gives itself permissions; nobody is told. [corrected] Its last test is #GP. */
 export function emodpe(
   parts: Parts,
   cpu: CpuId,
@@ -120,7 +123,10 @@ export function emodpe(
   return SgxCode.SUCCESS;
 }
 
-/** EACCEPTCOPY (SDM vol. 3D): the enclave fills a page that EAUG has made and chooses its permissions. */
+/**
+ * EACCEPTCOPY (SDM vol. 3D): the enclave fills a page that EAUG has made and chooses its permissions. [corrected] R is
+ * tested on the source and BLOCKED on the target; the SDM prints them the other way round.
+ */
 export function eacceptcopy(
   parts: Parts,
   cpu: CpuId,
@@ -169,7 +175,9 @@ function isReadable(parts: Parts, cpu: CpuId, page: PageIndex, linearPage: numbe
 /** Row 6 of EACCEPTCOPY. */
 function isNew({ epcm, tracking }: Parts, cpu: CpuId, page: PageIndex): boolean {
   if (!epcm.isChild(page) || epcm.isBlocked(page) || epcm.type(page) !== PageType.REG) return false;
-  return (epcm.flags(page) & (PENDING | MODIFIED)) === PENDING && epcm.link(page) === tracking.activeSecs(cpu);
+  return (
+    (epcm.flags(page) & (PENDING | MODIFIED)) === PENDING && epcm.link(page) === tracking.activeSecs(cpu)
+  );
 }
 
 function isInRange({ epcm, tracking, secsTable }: Parts, cpu: CpuId, linearPage: number): boolean {

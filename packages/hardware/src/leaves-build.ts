@@ -46,8 +46,8 @@ export function eadd(
   secinfo: number,
   source: number | Uint8Array,
 ): LeafResult {
-  const { epcm, secsTable, locks, accesses, contents, faults } = parts;
-  const refusal = refuseAdd(parts, cpu, target, secs, secinfo);
+  const { epcm, secsTable, locks, accesses, contents } = parts;
+  const refusal = refuseAdd(parts, cpu, target, secs, linearPage, secinfo);
   if (refusal !== 0) return refusal;
   const slot = epcm.link(secs);
   const type = typeOf(secinfo);
@@ -73,16 +73,18 @@ export function eadd(
   return SgxCode.SUCCESS;
 }
 
-/** Rows 3 to 11 of EADD. */
+/** Rows 3 to 11 of EADD. A fraction stands for a LINADDR that is not page-aligned. */
 function refuseAdd(
   parts: Parts,
   cpu: CpuId,
   target: PageIndex,
   secs: PageIndex,
+  linearPage: number,
   secinfo: number,
 ): LeafResult {
   const { epcm, locks, accesses, features, faults } = parts;
   if (!epcm.isEpc(target)) return faults.notEpc(FaultOperand.PAGE, target);
+  if (!Number.isInteger(linearPage)) return LeafFault.GP;
   if (!epcm.isEpc(secs)) return faults.notEpc(FaultOperand.SECS, secs);
   const type = typeOf(secinfo);
   const isStack = isShadowStack(type);

@@ -42,13 +42,7 @@ export function edbgrd(
 }
 
 /** EDBGWR (SDM vol. 3D): writes 8 bytes, in a TCS only its flags. */
-export function edbgwr(
-  parts: Parts,
-  cpu: CpuId,
-  page: PageIndex,
-  offset: number,
-  value: bigint,
-): LeafResult {
+export function edbgwr(parts: Parts, cpu: CpuId, page: PageIndex, offset: number, value: bigint): LeafResult {
   const { epcm, contents, accesses } = parts;
   const refusal = refuse(parts, cpu, ConflictRows.EDBGWR_TARGET, page, offset, false);
   if (refusal !== 0) return refusal;

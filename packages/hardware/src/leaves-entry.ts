@@ -22,7 +22,11 @@ interface EntryKind {
   readonly resumes: boolean;
 }
 const EENTER: EntryKind = { tcs: ConflictRows.EENTER_TCS, owner: ConflictRows.EENTER_OWNER, resumes: false };
-const ERESUME: EntryKind = { tcs: ConflictRows.ERESUME_TCS, owner: ConflictRows.ERESUME_OWNER, resumes: true };
+const ERESUME: EntryKind = {
+  tcs: ConflictRows.ERESUME_TCS,
+  owner: ConflictRows.ERESUME_OWNER,
+  resumes: true,
+};
 
 /** EENTER (SDM vol. 3D): the processor enters through a TCS and is counted in the current epoch. */
 export function eenter(parts: Parts, cpu: CpuId, tcs: PageIndex, linearPage: number): LeafResult {
@@ -59,17 +63,15 @@ export function edeccssa(parts: Parts, cpu: CpuId): LeafResult {
   const refusal = refuseSaveArea(parts, cpu, epcm.link(tcs), contents.thread(handle), frame - 1);
   if (refusal !== 0) return refusal;
   epcm.setContents(tcs, contents.addFrames(handle, -1));
+  if (parts.tlbs !== null) {
+    parts.tlbs.dropSaveArea(cpu);
+    keepSaveArea(parts, cpu, epcm.link(tcs), contents.thread(handle), frame - 1);
+  }
   parts.accesses.entry(tcs, Mode.WRITE);
   return SgxCode.SUCCESS;
 }
 
-function enter(
-  parts: Parts,
-  kind: EntryKind,
-  cpu: CpuId,
-  tcs: PageIndex,
-  linearPage: number,
-): LeafResult {
+function enter(parts: Parts, kind: EntryKind, cpu: CpuId, tcs: PageIndex, linearPage: number): LeafResult {
   const { epcm, contents, accesses, tracking } = parts;
   const refusal = refuseTcs(parts, kind, cpu, tcs, linearPage);
   if (refusal !== 0) return refusal;
@@ -153,7 +155,8 @@ function hasLooseOffsets({ saveArea, fsBase, gsBase }: TcsFields): boolean {
 
 /** Row 9. The model is 64-bit only. */
 function runsHere({ secsTable, platform }: Parts, slot: number): boolean {
-  return secsTable.has(slot, Attribute.MODE64BIT) && (secsTable.entry(slot).xfrm & ~platform.xcr0) === 0n;
+  const isWide = secsTable.has(slot, Attribute.MODE64BIT);
+  return isWide && platform.osfxsr && (secsTable.entry(slot).xfrm & ~platform.xcr0) === 0n;
 }
 
 /** Row 10. */

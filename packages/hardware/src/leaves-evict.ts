@@ -112,7 +112,10 @@ function judge(parts: Parts, cpu: CpuId, row: ConflictRow, page: PageIndex): Lea
   return parts.locks.judge(cpu, row, page);
 }
 
-/** Rows 12 to 14: a child page must be blocked, and no translation to it may be left. */
+/**
+ * Rows 12 to 14: a child page must be blocked, and no translation to it may be left. [corrected] "EBLOCK is not
+ * correct" of the SDM is #GP while ETRACK or ETRACKC runs, and code 11 is what the tracking says, not a race.
+ */
 function refuseChild(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
   const { epcm, tracking, accesses } = parts;
   const secs = epcm.link(page);
@@ -150,7 +153,12 @@ function sealPage(parts: Parts, page: PageIndex, version: number, blob: PagingBl
     return;
   }
   blob.enclaveId = epcm.isSecs(page) ? secsTable.enclaveId(epcm.link(page)) : 0;
-  contents.sealImage(version, secinfo, () => imageOf(parts, page), blob);
+  sealImage(parts, page, version, blob);
+}
+
+/** Apart from {@link sealPage}, which would otherwise allocate what the closure needs for child pages too. */
+function sealImage(parts: Parts, page: PageIndex, version: number, blob: PagingBlob): void {
+  parts.contents.sealImage(version, parts.epcm.secinfo(page), () => imageOf(parts, page), blob);
 }
 
 /** Frees the entry; what does not fit into contents is kept under the version. */
@@ -160,7 +168,7 @@ function releaseEntry(parts: Parts, page: PageIndex, version: number): void {
   if (epcm.isChild(page)) {
     parts.secsTable.addChildren(epcm.link(link), -1);
     accesses.children(link, Mode.ADD);
-    if (parts.tlbs !== null) parts.tlbs.leave(page, (cpu) => parts.tracking.activeTcs(cpu));
+    if (parts.tlbs !== null) parts.tlbs.leave(page, parts.tracking);
   } else {
     parts.images.save(epcm.type(page), version, link);
     if (epcm.type(page) === PageType.VA) accesses.slots(page, Mode.READ);

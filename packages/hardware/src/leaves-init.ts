@@ -31,7 +31,7 @@ export function einit(
   return SgxCode.SUCCESS;
 }
 
-/** Rows 3 to 10. */
+/** Rows 3 to 10. [corrected] "Already initialised" is in the SDM's list of exceptions only: #GP. */
 function refuseBefore(parts: Parts, cpu: CpuId, secs: PageIndex, signature: SigStruct): LeafResult {
   const { epcm, secsTable, locks, accesses, faults } = parts;
   if (!epcm.isEpc(secs)) return faults.notEpc(FaultOperand.PAGE, secs);
@@ -50,7 +50,7 @@ function refuseBefore(parts: Parts, cpu: CpuId, secs: PageIndex, signature: SigS
   return secsTable.isInitialised(slot) ? LeafFault.GP : SgxCode.SUCCESS;
 }
 
-/** Rows 11 to 16: what was built against what was signed. */
+/** Rows 11 to 16: what was built against what was signed. [corrected] "Invalid EINIT attribute" is code 2. */
 function judge(
   parts: Parts,
   entry: EnclaveEntry,
@@ -97,5 +97,6 @@ function judgeToken(
   const signer = (signature.signer ?? NO_SIGNER).toLowerCase();
   const isMeant = token.measurement.toLowerCase() === measurement && token.signer.toLowerCase() === signer;
   if (!isMeant) return SgxCode.INVALID_MEASUREMENT;
-  return token.attributes === entry.attributes ? SgxCode.SUCCESS : SgxCode.INVALID_ATTRIBUTE;
+  const hasSame = token.attributes === entry.attributes && (token.xfrm ?? entry.xfrm) === entry.xfrm;
+  return hasSame ? SgxCode.SUCCESS : SgxCode.INVALID_ATTRIBUTE;
 }

@@ -104,13 +104,7 @@ function refuseTarget(
 }
 
 /** Rows 10 to 14. Row 13 is missing in the SDM's flow. [model] */
-function refuseSecs(
-  parts: Parts,
-  kind: LoadKind,
-  cpu: CpuId,
-  secs: PageIndex,
-  isChild: boolean,
-): LeafResult {
+function refuseSecs(parts: Parts, kind: LoadKind, cpu: CpuId, secs: PageIndex, isChild: boolean): LeafResult {
   const { epcm, faults } = parts;
   if (!isChild) return secs === NONE ? SgxCode.SUCCESS : LeafFault.GP;
   if (!epcm.isEpc(secs)) return faults.notEpc(FaultOperand.SECS, secs);
@@ -120,7 +114,7 @@ function refuseSecs(
   return epcm.isSecs(secs) ? SgxCode.SUCCESS : faults.at(FaultOperand.SECS);
 }
 
-/** Row 15 for a child. PCMD.ENCLAVEID is not looked at: the EID comes from the SECS. */
+/** Row 15 for a child: code 9 ([corrected] the SDM's list of exceptions says #GP). PCMD.ENCLAVEID is not looked at: the EID comes from the SECS. */
 function loadChild(
   parts: Parts,
   target: PageIndex,
@@ -139,12 +133,7 @@ function loadChild(
 }
 
 /** Row 15 for a SECS, which comes back with its counters, or a VA page, which comes back with its slots. */
-function loadImage(
-  parts: Parts,
-  target: PageIndex,
-  version: number,
-  blob: Readonly<PagingBlob>,
-): boolean {
+function loadImage(parts: Parts, target: PageIndex, version: number, blob: Readonly<PagingBlob>): boolean {
   const { epcm, secsTable, contents, images, accesses } = parts;
   if (version === 0 || !contents.isImageAuthentic(version, blob)) return false;
   const type = typeOf(blob.secinfo);

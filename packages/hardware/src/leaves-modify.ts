@@ -52,6 +52,7 @@ function refuseAug(
 ): LeafResult {
   const { epcm, secsTable, locks, accesses, faults } = parts;
   if (!epcm.isEpc(target)) return faults.notEpc(FaultOperand.PAGE, target);
+  if (!Number.isInteger(linearPage)) return LeafFault.GP;
   if (!epcm.isEpc(secs)) return faults.notEpc(FaultOperand.SECS, secs);
   let conflict = locks.judge(cpu, ConflictRows.EAUG_TARGET, target);
   if (conflict !== 0) return conflict;
@@ -136,7 +137,11 @@ function isOwnerInitialised({ epcm, secsTable, accesses }: Parts, page: PageInde
 /** Writes flags and type and notes the epoch: EACCEPT waits until nobody has an older translation. */
 function change({ epcm, tracking, accesses }: Parts, page: PageIndex, secinfo: number): void {
   const secs = epcm.link(page);
-  epcm.modify(page, secinfo & (PERMISSIONS | SecInfo.MODIFIED | SecInfo.PR | TYPE), tracking.epoch(epcm.link(secs)));
+  epcm.modify(
+    page,
+    secinfo & (PERMISSIONS | SecInfo.MODIFIED | SecInfo.PR | TYPE),
+    tracking.epoch(epcm.link(secs)),
+  );
   accesses.tracking(secs, Mode.READ);
   accesses.entry(page, Mode.WRITE);
 }

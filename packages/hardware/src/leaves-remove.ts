@@ -38,7 +38,7 @@ function removeSecs(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
   return SgxCode.SUCCESS;
 }
 
-/** Rows 6, 10 and 11: BLOCKED and epochs do not matter, a processor inside does unless the page is trimmed. */
+/** Rows 6, 10 and 11 ([corrected] an accepted TRIM page is freed, too; the SDM's flow leaves VALID set): BLOCKED and epochs do not matter, a processor inside does unless the page is trimmed. */
 function removeChild(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
   const { epcm, accesses } = parts;
   const secs = epcm.link(page);
@@ -50,7 +50,7 @@ function removeChild(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
     accesses.tracking(secs, Mode.READ);
     if (parts.tracking.isActive(slot)) return SgxCode.ENCLAVE_ACT;
   }
-  if (parts.tlbs !== null) parts.tlbs.leave(page, (other) => parts.tracking.activeTcs(other));
+  if (parts.tlbs !== null) parts.tlbs.leave(page, parts.tracking);
   parts.contents.release(epcm.contents(page));
   epcm.free(page);
   parts.secsTable.addChildren(slot, -1);

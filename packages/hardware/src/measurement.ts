@@ -1,6 +1,13 @@
 import type { PageContents } from './page-contents.js';
 import type { SecsTable } from './secs-table.js';
-import { compressSha256, finishSha256, SHA256_BLOCK_BYTES, SHA256_STATE_WORDS, startSha256, toHex } from './sha256.js';
+import {
+  compressSha256,
+  finishSha256,
+  SHA256_BLOCK_BYTES,
+  SHA256_STATE_WORDS,
+  startSha256,
+  toHex,
+} from './sha256.js';
 
 /** Words of a running measurement: the state of SHA-256, and the number of 64-byte blocks. */
 export const MEASUREMENT_WORDS = SHA256_STATE_WORDS + 1;
@@ -30,7 +37,7 @@ export function measureCreate(table: SecsTable, slot: number, hasCet: boolean): 
   hash(state, block, 0);
 }
 
-/** EADD (SDM vol. 3D): offset in ELRANGE and the first 48 bytes of SECINFO as installed. */
+/** EADD (SDM vol. 3D): offset in ELRANGE and the first 48 bytes of SECINFO as installed. [corrected] SDM: bits 375:0. */
 export function measureAdd(table: SecsTable, slot: number, linearPage: number, secinfo: number): void {
   begin(NAMES.EADD);
   blockView.setBigUint64(8, offsetOf(table, slot, linearPage), true);

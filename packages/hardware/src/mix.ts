@@ -6,11 +6,6 @@ export function mixWord(hash: number, word: number): number {
   return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
 }
 
-/** Mixes a non-negative integer below 2^53 as two words. */
-export function mixNumber(hash: number, value: number): number {
-  return mixWord(mixWord(hash, value), highWord(value));
-}
-
 /** Bits 63:32 of a non-negative integer below 2^53. */
 export function highWord(value: number): number {
   return value < 0x100000000 ? 0 : Math.floor(value / 0x100000000);

@@ -5,6 +5,8 @@ export const REFUSED = -1;
 
 /** Fields of a TCS that entries and EACCEPT look at (SDM vol. 3D, 38.8). Offsets are in bytes from BASEADDR. */
 export interface TcsFields {
+  /** STATE as the bytes have it: 0 inactive. A TCS that is entered is active in the EPCM column. */
+  readonly state: bigint;
   /** FLAGS: bit 0 DBGOPTIN, bit 1 AEXNOTIFY. */
   readonly flags: bigint;
   /** OSSA: offset of the first save state frame. */

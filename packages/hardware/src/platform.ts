@@ -18,6 +18,8 @@ export class Platform {
   launchKeyHash: string = INTEL_LAUNCH_KEY_HASH;
   /** XCR0 of every processor: state components that the system software has enabled. */
   xcr0: bigint;
+  /** CR4.OSFXSR of every processor: entries need it. */
+  osfxsr = true;
   /** CPUSVN: security version that the keys are derived from. */
   cpuSvn = 0;
   /** Security version of the loaded microcode; EUPDATESVN takes it over. */

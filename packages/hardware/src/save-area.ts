@@ -39,8 +39,10 @@ export function keepSaveArea(
   frame: number,
 ): void {
   if (fields === null || parts.walk === null) return;
-  const { first, pageCount } = frameOf(parts, secs, fields, frame);
+  const { first, xsavePages, pageCount } = frameOf(parts, secs, fields, frame);
   for (let page = 0; page < pageCount; page++) {
+    // An exit writes to no page between them.
+    if (page >= xsavePages && page !== pageCount - 1) continue;
     const epcPage = parts.walk(cpu, first + page);
     if (epcPage >= 0) parts.tlbs?.keepSaveArea(cpu, epcPage);
   }

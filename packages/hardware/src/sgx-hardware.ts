@@ -21,6 +21,7 @@ import type {
 import { Leaf, LeafFault, Mode, NONE, op } from '@epckit/interface';
 import { checkAccess } from './access-check.js';
 import { acquireRows, releaseRows } from './acquire.js';
+import { AnnouncedLeaves } from './announced-leaves.js';
 import { HardwareMisuse } from './errors.js';
 import type { FaultOperandId } from './faults.js';
 import { FaultOperand } from './faults.js';
@@ -40,7 +41,7 @@ import { eaug, emodpr, emodt } from './leaves-modify.js';
 import { eremove } from './leaves-remove.js';
 import { measurementOf } from './measurement.js';
 import type { PageContents } from './page-contents.js';
-import type { Parts, PageWalk } from './parts.js';
+import type { PageWalk, Parts } from './parts.js';
 import { createParts, losePower } from './parts.js';
 import type { Platform } from './platform.js';
 import type { EnclaveEntry } from './secs-table.js';
@@ -111,12 +112,14 @@ class ModelledHardware implements HardwareModel {
   readonly pageCount: number;
   readonly cpuCount: number;
   readonly #parts: Parts;
+  readonly overlaps: AnnouncedLeaves;
   readonly #probe: HardwareComponents['probe'];
 
   constructor(cpuCount: number, parts: Parts, probe: HardwareComponents['probe']) {
     this.pageCount = parts.epcm.pageCount;
     this.cpuCount = cpuCount;
     this.#parts = parts;
+    this.overlaps = new AnnouncedLeaves(parts, cpuCount);
     this.#probe = probe;
   }
 
@@ -128,6 +131,9 @@ class ModelledHardware implements HardwareModel {
   }
   get lastEnclaveId(): number {
     return this.#parts.secsTable.lastEnclaveId;
+  }
+  get lastVersion(): number {
+    return this.#parts.versionCounter.last;
   }
   get features(): SgxFeatures {
     return this.#parts.features;
@@ -145,7 +151,8 @@ class ModelledHardware implements HardwareModel {
     return this.#parts.tlbs?.stale ?? [];
   }
 
-  leafAt(page: PageIndex): Op {
+  leafAt(page: PageIndex, cpu?: CpuId, leaf?: LeafId, secs: PageIndex = NONE, vaPage: PageIndex = NONE): Op {
+    if (cpu !== undefined && leaf !== undefined) this.overlaps.announce(cpu, leaf, page, secs, vaPage);
     return op(this.#parts.accesses.entryBase + page, Mode.LEAF);
   }
   acquire(cpu: CpuId, leaf: LeafId, page: PageIndex, secs: PageIndex, vaPage: PageIndex): LeafResult {
@@ -288,11 +295,25 @@ class ModelledHardware implements HardwareModel {
   }
   eincvirtchild(cpu: CpuId, page: PageIndex, secs: PageIndex): LeafResult {
     if (!this.#parts.features.enclv) return LeafFault.GP;
-    return this.#ended(cpu, Leaf.EINCVIRTCHILD, page, eincvirtchild(this.#parts, cpu, page, secs), NONE, NONE);
+    return this.#ended(
+      cpu,
+      Leaf.EINCVIRTCHILD,
+      page,
+      eincvirtchild(this.#parts, cpu, page, secs),
+      NONE,
+      NONE,
+    );
   }
   edecvirtchild(cpu: CpuId, page: PageIndex, secs: PageIndex): LeafResult {
     if (!this.#parts.features.enclv) return LeafFault.GP;
-    return this.#ended(cpu, Leaf.EDECVIRTCHILD, page, edecvirtchild(this.#parts, cpu, page, secs), NONE, NONE);
+    return this.#ended(
+      cpu,
+      Leaf.EDECVIRTCHILD,
+      page,
+      edecvirtchild(this.#parts, cpu, page, secs),
+      NONE,
+      NONE,
+    );
   }
   esetcontext(cpu: CpuId, secs: PageIndex, context: number): LeafResult {
     if (!this.#parts.features.enclv) return LeafFault.GP;
@@ -354,8 +375,9 @@ class ModelledHardware implements HardwareModel {
   }
   setContents(page: PageIndex, contents: number): void {
     const { epcm, contents: store, accesses } = this.#parts;
-    store.release(epcm.contents(page));
+    const before = epcm.contents(page);
     epcm.setContents(page, store.adopt(contents));
+    store.release(before);
     accesses.entry(page, Mode.WRITE);
   }
   refuseSecinfoPage(cpu: CpuId, page: PageIndex, linearPage: number): LeafResult {
@@ -363,6 +385,15 @@ class ModelledHardware implements HardwareModel {
   }
   access(cpu: CpuId, linearPage: number, mapping: PageMapping | null, kind: AccessKind): TranslatedId {
     return translate(this.#parts, cpu, linearPage, mapping, kind);
+  }
+  within<T>(cpu: CpuId, secs: PageIndex, action: () => T): T {
+    const { tracking } = this.#parts;
+    const before = tracking.pretend(cpu, secs);
+    try {
+      return action();
+    } finally {
+      tracking.pretend(cpu, before);
+    }
   }
   setExtended(cpu: CpuId, extended: boolean): void {
     this.#parts.locks.setExtended(cpu, extended);
@@ -389,6 +420,9 @@ class ModelledHardware implements HardwareModel {
   }
   virtualChildren(secs: PageIndex): number {
     return this.#parts.secsTable.virtualChildren(this.#slotOf(secs));
+  }
+  enclaveContext(secs: PageIndex): number {
+    return this.#parts.secsTable.context(this.#slotOf(secs));
   }
   versionIn(vaPage: PageIndex, slot: number): number {
     const { epcm, versions } = this.#parts;
@@ -457,6 +491,7 @@ class ModelledHardware implements HardwareModel {
     slot: number,
   ): LeafResult {
     if (this.#probe !== null) this.#probe.leaf(cpu, leaf, page, result, vaPage, slot);
+    this.overlaps.ended(cpu);
     return result;
   }
 }

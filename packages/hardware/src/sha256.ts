@@ -8,7 +8,7 @@ export const SHA256_STATE_WORDS = 8;
 /** Bytes of a block. */
 export const SHA256_BLOCK_BYTES = 64;
 /** Bytes of a digest. */
-export const SHA256_DIGEST_BYTES = 32;
+const SHA256_DIGEST_BYTES = 32;
 
 const ROUNDS = 64;
 /** Where the length in bits begins in the last block. */

@@ -5,7 +5,7 @@ import { REFUSED } from './page-contents.js';
 import { TagCrypto } from './tag-crypto.js';
 
 /** Tags are below this, so that CSSA of a TCS page fits above its tag. */
-export const CONTENTS_LIMIT = 2 ** 40;
+const CONTENTS_LIMIT = 2 ** 40;
 /** Tags from here on are made by this file: they stand for a page with one quadword changed. */
 const FIRST_CHANGED = 2 ** 39;
 /** [model] NSSA of a TCS whose fields nobody has defined. */

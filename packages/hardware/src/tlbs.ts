@@ -18,6 +18,11 @@ export interface StaleTranslation {
   readonly holds: 'translation' | 'TCS' | 'SSA';
 }
 
+/** Which TCS each processor is in through: a part of `Tracking`. */
+interface Entered {
+  activeTcs(cpu: CpuId): PageIndex;
+}
+
 /**
  * Translations of enclave pages per logical processor (SDM vol. 3D, 39.5.3; C&D 5.5): made by accesses, never checked
  * again, dropped at every entry and exit. Only the checking of I9 and access tests use them.
@@ -49,10 +54,14 @@ export class Tlbs {
   keepSaveArea(cpu: CpuId, page: PageIndex): void {
     (this.#saveAreas[cpu] as PageIndex[]).push(page);
   }
+  /** EDECCSSA: the next exit writes to another frame. */
+  dropSaveArea(cpu: CpuId): void {
+    (this.#saveAreas[cpu] as PageIndex[]).length = 0;
+  }
   /** Entry, exit: all translations of the processor go. */
   flush(cpu: CpuId): void {
     this.#tlb(cpu).clear();
-    (this.#saveAreas[cpu] as PageIndex[]).length = 0;
+    this.dropSaveArea(cpu);
   }
   /** Drops everything. */
   clear(): void {
@@ -61,9 +70,9 @@ export class Tlbs {
   }
 
   /** A child page leaves the EPC: notes every processor that can still reach it. */
-  leave(page: PageIndex, tcsOf: (cpu: CpuId) => PageIndex): void {
+  leave(page: PageIndex, entered: Entered): void {
     for (const [cpu, tlb] of this.#tlbs.entries()) {
-      if (tcsOf(cpu) === page) this.#stale.push({ cpu, page, holds: 'TCS' });
+      if (entered.activeTcs(cpu) === page) this.#stale.push({ cpu, page, holds: 'TCS' });
       if (this.#saveAreas[cpu]?.includes(page)) this.#stale.push({ cpu, page, holds: 'SSA' });
       for (const translation of tlb.values()) {
         if (translation.page === page) this.#stale.push({ cpu, page, holds: 'translation' });

@@ -9,7 +9,7 @@ const START_SLOTS = 16;
  * enclave and the epoch that it entered in.
  *
  * The SDM names the parts (entry epoch, TRACKING of the SECS, blocked-page epoch) and documents results; the
- * machine itself is a model decision that agrees with every documented result. A TLB entry to a blocked page
+ * machine itself is a decision of the model that agrees with every documented result. [model] A TLB entry to a blocked page
  * can exist only in a processor that entered at or before the page's epoch and never left: it is counted in
  * `current` until the next ETRACK, in `previous` after it, and gone when `previous` is 0.
  */
@@ -74,6 +74,13 @@ export class Tracking {
     return this.#activeTcs[cpu] as number;
   }
 
+  /** Says that the processor is in an enclave without counting it. @returns what {@link activeSecs} said before */
+  pretend(cpu: CpuId, secs: PageIndex): PageIndex {
+    const before = this.activeSecs(cpu);
+    this.#activeSecs[cpu] = secs;
+    return before;
+  }
+
   /** EENTER and ERESUME: counts the processor in the current epoch. */
   enter(cpu: CpuId, slot: number, secs: PageIndex, tcs: PageIndex): void {
     this.#entryEpoch[cpu] = this.epoch(slot);
@@ -96,7 +103,12 @@ export class Tracking {
     this.#current[slot] = 0;
     return true;
   }
-  /** Can no processor hold a translation that was made before the page's `trackEpoch` ended? */
+  /**
+   * Can no processor hold a translation that was made before the page's `trackEpoch` ended?
+   *
+   * [model] Without an ETRACK since, no: even for an enclave that nobody is in. A page that was just loaded has no
+   * epoch and counts as tracked. Both are unconfirmed.
+   */
   isTracked(slot: number, trackEpoch: number): boolean {
     if (trackEpoch === 0) return true;
     const cycles = this.epoch(slot) - trackEpoch;

@@ -70,7 +70,8 @@ export function translate(
   const { tracking, epcm, secsTable, tlbs } = parts;
   const needed = permission(kind);
   const known = tlbs?.find(cpu, linearPage);
-  if (known !== undefined && (known.rights & needed) !== 0) return use(parts, cpu, known.page, Translated.HIT);
+  if (known !== undefined && (known.rights & needed) !== 0)
+    return use(parts, cpu, known.page, Translated.HIT);
   if (mapping === null || (mapping.rights & needed) === 0) return Translated.PAGE_FAULT;
   const secs = tracking.activeSecs(cpu);
   if (secs === NONE || !secsTable.contains(epcm.link(secs), linearPage)) {

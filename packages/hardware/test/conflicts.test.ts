@@ -1,8 +1,10 @@
 import type { HardwareModel } from '@epckit/hardware';
 import { conflictRowsOf, conflictTable, HardwareMisuse } from '@epckit/hardware';
 import type { LeafId } from '@epckit/interface';
-import { Leaf, LeafFault, SgxCode } from '@epckit/interface';
+import { ConflictExit, Leaf, LeafFault, leafNames, SgxCode } from '@epckit/interface';
 import { describe, expect, it, test } from 'vitest';
+import type { Operands as ArenaOperands } from './arena.js';
+import { Arena, place } from './arena.js';
 import { at, BASE, evict, furnished, newBlob, REG_RW, SOURCE, snapshot } from './fixture.js';
 
 const { GP, PF } = LeafFault;
@@ -112,18 +114,117 @@ describe('conflict table', () => {
     expect(acquire(hardware, 1, other)).toBe(0);
   });
 
-  it('has a case for every row', () => {
-    expect(new Set(cases.map(({ row }) => row))).toEqual(new Set(Object.keys(conflictTable)));
-  });
   it('has no rows for exits', () => {
     expect([...conflictRowsOf(Leaf.EEXIT), ...conflictRowsOf(Leaf.AEX)]).toEqual([]);
   });
-  it('gives 7 and 15 to EBLOCK and #GP to everything else', () => {
-    const codes = Object.entries(conflictTable).filter(([, { result }]) => result !== GP);
-    expect(codes.map(([name, { result }]) => [name, result])).toEqual([
-      ['EBLOCK_TARGET', SgxCode.EPC_PAGE_CONFLICT],
-      ['EBLOCK_OWNER', SgxCode.ENTRYEPOCH_LOCKED],
+  it('gives a code to the leaves that Linux or a host repeats, and #GP to everybody else', () => {
+    const coded = Object.values(conflictTable).filter(({ result }) => result !== GP);
+    expect(new Set(coded.map(({ leaf }) => leafNames[leaf]))).toEqual(
+      new Set(
+        'EBLOCK ELDBC ELDUC ETRACKC EMODPR EMODT ERDINFO EUPDATESVN EDECVIRTCHILD EINCVIRTCHILD ESETCONTEXT'.split(
+          ' ',
+        ),
+      ),
+    );
+    const others = coded.filter(({ result }) => result !== SgxCode.EPC_PAGE_CONFLICT);
+    expect(others.map(({ leaf, result }) => [leafNames[leaf], result])).toEqual([
+      ['EBLOCK', SgxCode.ENTRYEPOCH_LOCKED],
     ]);
+  });
+  it('is as long as the longest leaf allows', () => {
+    const longest = Math.max(...Object.values(Leaf).map((leaf) => conflictRowsOf(leaf).length));
+    expect(longest).toBeLessThanOrEqual(4);
+  });
+});
+
+/** Two leaves and what the second gets, in both orders. */
+describe('pairs whose outcome depends on who came first', () => {
+  const { secsA, p, blocked1, restricted, new1, tcs1, pB, secsB, free1, va1 } = place;
+  const on = (leaf: LeafId, page: number, secs = -1, va = -1): ArenaOperands => ({ leaf, page, secs, va });
+  const C7 = SgxCode.EPC_PAGE_CONFLICT;
+  const EXIT = ConflictExit;
+  type Outcome = readonly [native: number, guest: number];
+  const both = (result: number): Outcome => [result, result];
+  const pairs: [first: ArenaOperands, second: ArenaOperands, second: Outcome, first: Outcome][] = [
+    [on(Leaf.ETRACK, secsA), on(Leaf.EBLOCK, p), both(SgxCode.ENTRYEPOCH_LOCKED), both(0)],
+    [on(Leaf.ETRACKC, p), on(Leaf.EBLOCK, blocked1), both(SgxCode.ENTRYEPOCH_LOCKED), both(0)],
+    [on(Leaf.ETRACK, secsA), on(Leaf.ETRACKC, p), [C7, EXIT.TRACKING_RESOURCE], [GP, EXIT.TRACKING_RESOURCE]],
+    [on(Leaf.ETRACK, secsA), on(Leaf.EWB, blocked1, -1, va1), both(GP), [GP, EXIT.TRACKING_RESOURCE]],
+    [on(Leaf.ETRACKC, p), on(Leaf.EWB, blocked1, -1, va1), both(GP), [C7, EXIT.TRACKING_RESOURCE]],
+    [on(Leaf.EREMOVE, p), on(Leaf.EENTER, tcs1), both(GP), both(0)],
+    [on(Leaf.EMODT, restricted), on(Leaf.EMODPR, restricted), both(GP), [C7, EXIT.EPC_PAGE_ERROR]],
+    [on(Leaf.EACCEPT, restricted), on(Leaf.EMODPR, restricted), both(C7), both(GP)],
+    [on(Leaf.EMODPE, p), on(Leaf.EMODT, p), both(C7), both(GP)],
+    [on(Leaf.EACCEPTCOPY, new1), on(Leaf.EREMOVE, new1), both(0), both(0)],
+    [on(Leaf.EREMOVE, p), on(Leaf.ERDINFO, p), both(C7), [GP, EXIT.EPC_PAGE_EXCEPTION]],
+    [on(Leaf.EREMOVE, p), on(Leaf.EINCVIRTCHILD, p, secsA), both(C7), [GP, EXIT.EPC_PAGE_EXCEPTION]],
+    [on(Leaf.EADD, free1, secsB), on(Leaf.EEXTEND, pB, secsB), both(GP), both(GP)],
+    [on(Leaf.EREMOVE, secsB), on(Leaf.EEXTEND, pB, secsB), both(0), both(0)],
+    [
+      on(Leaf.EPA, free1),
+      on(Leaf.ELDUC, free1, secsA, va1),
+      [C7, EXIT.EPC_PAGE_ERROR],
+      [GP, EXIT.EPC_PAGE_EXCEPTION],
+    ],
+    [on(Leaf.EREMOVE, va1), on(Leaf.ELDUC, free1, secsA, va1), both(C7), [GP, EXIT.EPC_PAGE_EXCEPTION]],
+    [on(Leaf.EWB, blocked1, -1, va1), on(Leaf.EWB, place.blocked2, -1, va1), both(0), both(0)],
+  ];
+  const named = pairs.map((pair) => [leafNames[pair[0].leaf], leafNames[pair[1].leaf], pair] as const);
+  test.each(named)('%s and %s', (_first, _second, [first, second, later, reverse]) => {
+    const cpuOf = ({ leaf }: ArenaOperands, outside: number) =>
+      leaf >= Leaf.EACCEPT ? outside + 2 : outside;
+    for (const inGuest of [false, true]) {
+      const { hardware } = new Arena();
+      for (let cpu = 0; cpu < 4; cpu++) hardware.setExtended(cpu, inGuest);
+      const start = (cpu: number, { leaf, page, secs, va }: ArenaOperands) =>
+        hardware.acquire(cpu, leaf, page, secs, va);
+      expect(start(cpuOf(first, 1), first)).toBe(0);
+      expect(start(cpuOf(second, 0), second)).toBe(later[Number(inGuest)]);
+      hardware.complete(cpuOf(first, 1));
+      hardware.complete(cpuOf(second, 0));
+      expect(start(cpuOf(second, 0), second)).toBe(0);
+      expect(start(cpuOf(first, 1), first)).toBe(reverse[Number(inGuest)]);
+    }
+  });
+});
+
+describe('EUPDATESVN', () => {
+  const free = (h: HardwareModel) => h.acquire(1, Leaf.EUPDATESVN, -1, -1, -1);
+  it('runs alone: any leaf that holds something refuses it', () => {
+    for (const leaf of Object.values(Leaf)) {
+      const { hardware } = new Arena();
+      const isInside = [Leaf.EACCEPT, Leaf.EMODPE, Leaf.EACCEPTCOPY].some((other) => other === leaf);
+      const page = leaf === Leaf.EACCEPTCOPY ? place.new1 : isInside ? place.p : place.blocked1;
+      expect(hardware.acquire(isInside ? 2 : 0, leaf, page, place.secsA, place.va1)).toBe(0);
+      const holdsNothing = [Leaf.EEXIT, Leaf.AEX, Leaf.EDECCSSA].some((other) => other === leaf);
+      expect(free(hardware), leafNames[leaf]).toBe(holdsNothing ? 0 : SgxCode.EPC_PAGE_CONFLICT);
+    }
+  });
+  it('keeps everybody from filling a page, and nobody from anything else', () => {
+    const filling: readonly LeafId[] = [
+      Leaf.ECREATE,
+      Leaf.EADD,
+      Leaf.EAUG,
+      Leaf.EPA,
+      Leaf.ELDB,
+      Leaf.ELDU,
+      Leaf.ELDBC,
+      Leaf.ELDUC,
+    ];
+    for (const leaf of Object.values(Leaf)) {
+      const { hardware } = new Arena();
+      expect(free(hardware)).toBe(0);
+      const result = hardware.acquire(0, leaf, place.free1, place.secsB, place.va1);
+      if (leaf === Leaf.ELDBC || leaf === Leaf.ELDUC || leaf === Leaf.EUPDATESVN) {
+        expect(result, leafNames[leaf]).toBe(SgxCode.EPC_PAGE_CONFLICT);
+      } else expect(result, leafNames[leaf]).toBe(filling.includes(leaf) ? GP : 0);
+    }
+  });
+  it('gives 7 before it says that the EPC is in use', () => {
+    const { hardware } = new Arena();
+    expect(hardware.eupdatesvn(0)).toBe(SgxCode.EPC_NOT_READY);
+    hardware.acquire(1, Leaf.EBLOCK, place.p, -1, -1);
+    expect(hardware.eupdatesvn(0)).toBe(SgxCode.EPC_PAGE_CONFLICT);
   });
 });
 
@@ -179,6 +280,20 @@ describe('order of rows', () => {
     acquire(hardware, 1, EADD);
     expect(hardware.acquire(0, Leaf.EEXTEND, at.rest + 1, at.secsB, -1)).toBe(0);
     expect(hardware.eextend(0, at.rest + 1, at.secsB, 0)).toBe(PF);
+  });
+  it('an earlier row wins over a conflict: EWB of a page into itself', () => {
+    const { hardware } = new Arena();
+    hardware.setExtended(0, true);
+    hardware.acquire(1, Leaf.EREMOVE, place.va1, -1, -1);
+    expect(hardware.acquire(0, Leaf.EWB, place.va1, -1, place.va1)).toBe(0);
+    expect(hardware.ewb(0, place.va1, place.va1, 0, newBlob())).toBe(GP);
+  });
+  it('an earlier row wins over a conflict: EMODPE of a page that nobody has accepted', () => {
+    const { hardware } = new Arena();
+    hardware.acquire(3, Leaf.EACCEPT, place.new1, -1, -1);
+    expect(hardware.acquire(2, Leaf.EMODPE, place.new1, -1, -1)).toBe(0);
+    expect(hardware.emodpe(2, place.new1, BASE + place.new1, REG_RW)).toBe(PF);
+    expect(hardware.eacceptcopy(2, place.new1, BASE + place.new1, place.p, BASE + place.p, REG_RW)).toBe(GP);
   });
   it('a later row loses: EPA of a valid page that is busy', () => {
     const hardware = furnished();

@@ -1,5 +1,6 @@
 import type { ErrnoResult } from './errno.js';
 import type { NodeId, OwnerId, OwnerKindId, PageIndex, RecordId, ThreadId } from './ids.js';
+import type { SharedNumber } from './lock.js';
 import type { Op, Routine, Thread } from './routine.js';
 
 /**
@@ -112,6 +113,20 @@ export interface Reclaimer {
   wakeIfUseful(thread: Thread): Routine<void>;
   /** Thread of the daemon. */
   readonly daemon: ThreadId;
+  /** How many batches there were; left out: not counted. */
+  readonly batches?: BatchCount;
+}
+
+/**
+ * Counts batches, so that pages in a batch can be told from none: while as many have ended as have begun, none runs.
+ *
+ * @experimental
+ */
+export interface BatchCount {
+  /** Goes up before a batch isolates its first page. */
+  readonly begun: SharedNumber;
+  /** Goes up when every page of a batch is free or on a list again. */
+  readonly ended: SharedNumber;
 }
 
 /**

@@ -61,7 +61,7 @@ export const Cost = {
   ADD_USER: 26,
   /** one IPI round, independent of the number of targets */
   IPI_FIXED: 27,
-  /** one target of an IPI round */
+  /** one target of an IPI round on bare metal */
   IPI_CPU: 28,
   /** uncontended lock acquisition */
   LOCK_FAST: 29,
@@ -77,6 +77,16 @@ export const Cost = {
   NUMA_REMOTE: 34,
   /** bookkeeping step without a published cost: one cycle, so that time always advances */
   STEP: 35,
+  /** a lock comes from another CPU of the same node: its cache line moves */
+  LOCK_LOCAL: 36,
+  /** a lock comes from a CPU of another node */
+  LOCK_REMOTE: 37,
+  /** one target of an IPI round in a guest without IPI virtualisation, instead of {@link Cost.IPI_CPU} */
+  IPI_GUEST: 38,
+  /** waiting until every target of an IPI round has answered */
+  IPI_WAIT: 39,
+  /** able to run while another thread has the CPU */
+  CPU_WAIT: 40,
 } as const;
 /** Name of a cost key. */
 export type CostName = keyof typeof Cost;
@@ -84,7 +94,7 @@ export type CostName = keyof typeof Cost;
 export type CostKey = (typeof Cost)[CostName];
 
 /** Number of keys; length of a cost table. */
-export const COST_COUNT = 36;
+export const COST_COUNT = 41;
 
 /** Reverse look-up: `costNames[14] === 'EWB'`. */
 export const costNames: readonly CostName[] = Object.freeze(

@@ -15,9 +15,9 @@ export const PageType = {
   VA: 3,
   /** on its way out (EMODT) */
   TRIM: 4,
-  /** first page of a shadow stack */
+  /** first page of a shadow stack; number unconfirmed */
   SS_FIRST: 5,
-  /** further page of a shadow stack */
+  /** further page of a shadow stack; number unconfirmed */
   SS_REST: 6,
 } as const;
 /** Value of {@link PageType}. */

@@ -32,6 +32,8 @@ export const Written = {
   FREED: 0,
   /** still valid: the page stays with the owner and is not tracked any more */
   KEPT: 1,
+  /** still valid, and a later batch may try again: the page goes back onto its list */
+  BUSY: 2,
 } as const;
 /** Result of {@link PageOwner.kill}. */
 export const Killed = {

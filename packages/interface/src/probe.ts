@@ -49,11 +49,12 @@ export interface Probe {
   /** A page of a backing file was dropped. `wasPresent`: it existed. */
   backingDropped(thread: ThreadId, owner: OwnerId, filePage: number, wasPresent: boolean): void;
   /**
-   * A thread had to wait for a lock. Experimental: nothing reports it yet.
+   * A thread had to wait for a lock. Timed world: it has got it now, after `cycles` of waiting. Elsewhere it begins
+   * to wait, and `cycles` is 0.
    *
    * @experimental
    */
-  lockContended(thread: ThreadId, lock: Op): void;
+  lockContended(thread: ThreadId, lock: Op, cycles: number): void;
   /** A kernel warning: behaviour that Linux reports once with a stack trace. */
   warned(thread: ThreadId, where: string): void;
 }

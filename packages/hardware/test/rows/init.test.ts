@@ -1,0 +1,4 @@
+import { einitSuite } from './cases/init.js';
+import { testRows } from './suite.js';
+
+testRows(einitSuite);
