@@ -1,5 +1,5 @@
 import type { LeafName } from '@epckit/interface';
-import { Attribute, LeafFault, SecInfo, SgxCode } from '@epckit/interface';
+import { Attribute, LeafFault, PageOperand, SecInfo, SgxCode } from '@epckit/interface';
 import type { Bench } from './sgx-hardware-subject.js';
 import { at, BASE, expectResult, REG_R, REG_RW, SOURCE, TCS, TRIM } from './sgx-hardware-subject.js';
 
@@ -328,9 +328,43 @@ function uninitialisedThread(bench: Bench): void {
   bench.done(eadd(bench, free, secsB, BASE + 12, TCS));
 }
 
-/** One case per leaf: every refusal has its result, and changes nothing. */
+/** Main operands that are no multiple of 4096: #GP for every leaf, also for those that give codes otherwise. */
+function refuseMisaligned(bench: Bench): void {
+  const { h } = bench;
+  const page = PageOperand.MISALIGNED;
+  const before = JSON.stringify(bench.snapshot());
+  const results: Readonly<Record<string, number>> = {
+    ECREATE: h.ecreate(0, page, SOURCE),
+    EADD: eadd(bench, page, secsB),
+    EEXTEND: h.eextend(0, page, secsB, 0),
+    EINIT: h.einit(0, page, {}),
+    EPA: h.epa(0, page),
+    EREMOVE: h.eremove(0, page),
+    EBLOCK: h.eblock(0, page),
+    ETRACK: h.etrack(0, page),
+    ETRACKC: h.etrackc(0, page),
+    EWB: ewb(bench, page),
+    ELDU: h.eldu(0, page, secs, va, 0, bench.newBlob()),
+    ELDBC: h.eldbc(0, page, secs, va, 0, bench.newBlob()),
+    EAUG: h.eaug(0, page, secs, BASE, 0),
+    EMODPR: h.emodpr(0, page, REG_R),
+    EMODT: h.emodt(0, page, TRIM),
+    EDBGRD: h.edbgrd(0, page, 0, { value: 0n }),
+    EDBGWR: h.edbgwr(0, page, 0, 0n),
+    ERDINFO: h.erdinfo(0, page, info()),
+    EINCVIRTCHILD: h.eincvirtchild(0, page, secs),
+    EDECVIRTCHILD: h.edecvirtchild(0, page, secs),
+    ESETCONTEXT: h.esetcontext(0, page, 0),
+    EENTER: h.eenter(0, page, BASE),
+    ERESUME: h.eresume(0, page, BASE),
+  };
+  for (const [leaf, result] of Object.entries(results)) expectResult(result, GP, leaf);
+  if (JSON.stringify(bench.snapshot()) !== before) throw changed('a leaf', 'operand not aligned');
+}
+
+/** One case per leaf, and one for addresses: every refusal has its result, and changes nothing. */
 export function refusalCases(make: () => Bench): Record<string, () => void> {
-  return Object.fromEntries(
+  const ofLeaves = Object.fromEntries(
     Object.entries(refusals).map(([leaf, rows]) => [
       `${leaf} refuses what it must, without a trace`,
       () => {
@@ -344,6 +378,7 @@ export function refusalCases(make: () => Bench): Record<string, () => void> {
       },
     ]),
   );
+  return { ...ofLeaves, 'every leaf refuses an operand that is not aligned': () => refuseMisaligned(make()) };
 }
 
 function changed(leaf: string, what: string): Error {

@@ -1,7 +1,8 @@
 import type { CpuId, LeafId, LeafResult, PageIndex } from '@epckit/interface';
-import { Leaf, Mode, NONE, PageOperand, PageType, SecInfo } from '@epckit/interface';
+import { Leaf, Mode, NONE, PageType, SecInfo } from '@epckit/interface';
 import type { ConflictRow } from './conflicts.js';
 import { conflictRowsOf, Operand, Reached } from './conflicts.js';
+import { isMisaligned } from './faults.js';
 import type { Parts } from './parts.js';
 
 /**
@@ -58,7 +59,7 @@ function endsBeforeLocks(
 ): boolean {
   if (leaf === Leaf.EWB) return page === vaPage;
   const counts = leaf === Leaf.EINCVIRTCHILD || leaf === Leaf.EDECVIRTCHILD;
-  return counts && !epcm.isEpc(secs) && secs !== PageOperand.MISALIGNED;
+  return counts && !epcm.isEpc(secs) && !isMisaligned(secs);
 }
 
 /** The SECS of ELDx is resolved only after the VA page was found valid (SDM vol. 3D, ELDB/ELDU). */

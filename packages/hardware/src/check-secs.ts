@@ -11,6 +11,10 @@ const EXINFO_BYTES = 16;
 const EXINFO = 1;
 /** CET_ATTRIBUTES bits of shadow stacks and of indirect branch tracking; bit names unconfirmed. */
 const CET_BITS = 0x3f;
+/** State components that XSETBV takes all or none of (SDM vol. 1, 13.3): MPX, AVX-512, AMX. */
+const XFRM_GROUPS = [0x18n, 0xe0n, 0x6_0000n];
+const XFRM_AVX = 4n;
+const XFRM_AVX512 = 0xe0n;
 /** Ends of the XSAVE components that lie behind x87 and SSE, in the standard format (SDM vol. 1, 13.4.2). */
 const XSAVE_ENDS: readonly (readonly [bit: bigint, end: number])[] = [
   [2n, 832],
@@ -46,7 +50,7 @@ type SecsRow = (source: SecsSource, features: SgxFeatures) => boolean;
  */
 const ROWS: readonly SecsRow[] = [
   ({ xfrm = 3n }) => (xfrm & 3n) !== 3n,
-  ({ xfrm = 3n }, { xfrmMask }) => (xfrm & ~xfrmMask) !== 0n || xfrm >> 63n !== 0n,
+  ({ xfrm = 3n }, { xfrmMask }) => (xfrm & ~xfrmMask) !== 0n || xfrm >> 63n !== 0n || !isLoadable(xfrm),
   refusesCet,
   ({ miscSelect = 0 }, { exinfo }) => (miscSelect & ~(exinfo ? EXINFO : 0)) !== 0,
   hasShortFrames,
@@ -65,6 +69,12 @@ const ROWS: readonly SecsRow[] = [
 /** Must ECREATE refuse the source (SDM vol. 3D, ECREATE)? */
 export function refusesSecs(source: SecsSource, features: SgxFeatures): boolean {
   return ROWS.some((row) => row(source, features));
+}
+
+/** Row 10: would XSETBV take the value for XCR0 (SDM-2016, 42.7.3)? */
+function isLoadable(xfrm: bigint): boolean {
+  const isSplit = XFRM_GROUPS.some((group) => (xfrm & group) !== 0n && (xfrm & group) !== group);
+  return !isSplit && ((xfrm & XFRM_AVX512) === 0n || (xfrm & XFRM_AVX) !== 0n);
 }
 
 /** Row 11. [model] Offsets of the legacy bitmap are judged within ELRANGE. */

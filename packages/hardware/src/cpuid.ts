@@ -4,10 +4,22 @@ import { resolveFeatures, type SgxFeatures } from './features.js';
 
 /** What CPUID returns: four unsigned 32-bit numbers. */
 export interface CpuidRegisters {
+  /** EAX. */
   readonly eax: number;
+  /** EBX. */
   readonly ebx: number;
+  /** ECX. */
   readonly ecx: number;
+  /** EDX. */
   readonly edx: number;
+}
+
+/** A sub-leaf that is neither an EPC section nor the end of the list. */
+export interface UnknownSubLeaf {
+  /** ECX that was asked with. */
+  readonly subLeaf: number;
+  /** Type in EAX bits 3:0. */
+  readonly type: number;
 }
 
 /** One EPC section as CPUID 0x12 reports it (Linux `struct sgx_epc_section`). */
@@ -28,7 +40,7 @@ export interface CpuidSections {
   /** The sections in the order of their sub-leaves. */
   readonly sections: readonly Required<CpuidSection>[];
   /** The sub-leaf of an unknown type at which decoding stopped, or `null`: it stopped at the end of the list. */
-  readonly unknown: { readonly subLeaf: number; readonly type: number } | null;
+  readonly unknown: UnknownSubLeaf | null;
 }
 
 /** First sub-leaf of CPUID 0x12 that describes a section. */
@@ -93,7 +105,7 @@ function isPageAligned(value: number): boolean {
  * than 1 ends the search and is reported. Reserved bits are ignored. Size 0 is not refused here.
  *
  * @param query CPUID 0x12 with the given ECX
- * @param options.limit most sub-leaves to query; 8, as Linux, if left out
+ * @param options most sub-leaves to query (`limit`); 8, as Linux, if left out
  */
 export function cpuidToSections(
   query: (subLeaf: number) => CpuidRegisters,

@@ -55,9 +55,9 @@ export class Epcm {
     this.#contents = new Float64Array(pageCount);
   }
 
-  /** Does the operand resolve to an EPC page? */
+  /** Does the operand resolve to an EPC page? Not negative, not a fraction, within the EPC. */
   isEpc(page: PageIndex): boolean {
-    return page >= 0 && page < this.pageCount;
+    return page >>> 0 === page && page < this.pageCount;
   }
   /** VALID. */
   isValid(page: PageIndex): boolean {

@@ -20,3 +20,13 @@ export class HardwareMisuse extends Error {
     return { code: this.code, message: this.message, details: this.details, hint: this.hint };
   }
 }
+
+/** Refuses what is not one of `count` things that are numbered from 0. @throws HardwareMisuse */
+export function requireIndex(index: number, count: number, what: string): void {
+  if (Number.isInteger(index) && index >= 0 && index < count) return;
+  throw new HardwareMisuse(
+    `${what} must be a whole number below ${count}.`,
+    [`given: ${index}`],
+    'Count from 0, as in cpuCount and pageCount of the hardware.',
+  );
+}

@@ -24,8 +24,6 @@ export class Faults {
   operand: FaultOperandId = FaultOperand.PAGE;
   /** Linear page of the last fault about a save state area. */
   linearPage = 0;
-  /** Was the last fault about a save state area in its XSAVE part? */
-  isInXsave = false;
   readonly #vector: LeafResult;
 
   /** Processors without SGX2 give #GP where others give #PF (Linux `vmx/sgx.c`). */
@@ -40,6 +38,11 @@ export class Faults {
   }
   /** An operand that does not resolve to an EPC page: #GP if its address is not aligned. */
   notEpc(operand: FaultOperandId, page: PageIndex): LeafResult {
-    return page === PageOperand.MISALIGNED ? LeafFault.GP : this.at(operand);
+    return isMisaligned(page) ? LeafFault.GP : this.at(operand);
   }
+}
+
+/** Is the operand an address that is not page-aligned? A fraction stands for one, too. [model] */
+export function isMisaligned(page: PageIndex): boolean {
+  return page === PageOperand.MISALIGNED || !Number.isInteger(page);
 }

@@ -114,6 +114,15 @@ function attributesOf({ cet, kss, aexNotify }: SgxFeatureBase): number {
 }
 
 function requireReportable(features: SgxFeatures): void {
+  for (const [name, value] of Object.entries(features)) {
+    const usual = name === 'attributeMask' ? 0 : OVERSUB[name as keyof SgxFeatureBase];
+    requireThat(
+      typeof value === typeof usual,
+      name,
+      value,
+      usual === undefined ? 'no such name' : typeof usual,
+    );
+  }
   const { attributeMask, xfrmMask, maxSizeLog2Not64, maxSizeLog2For64, linearAddressBits } = features;
   requireThat(isBelow(maxSizeLog2Not64, 256), 'maxSizeLog2Not64', maxSizeLog2Not64, '0 to 255');
   requireThat(isBelow(maxSizeLog2For64, 256), 'maxSizeLog2For64', maxSizeLog2For64, '0 to 255');

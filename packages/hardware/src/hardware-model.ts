@@ -57,7 +57,7 @@ export interface HardwareModel extends SgxHardware {
   access(cpu: CpuId, linearPage: number, mapping: PageMapping | null, kind: AccessKind): TranslatedId;
   /**
    * Runs `action` as if `cpu` were inside the enclave of `secs`. No entry is made or counted: for scripts and traces
-   * that play leaves of enclave code without a thread inside.
+   * that play leaves of enclave code without a thread inside. Exits need one: they throw HardwareMisuse.
    */
   within<T>(cpu: CpuId, secs: PageIndex, action: () => T): T;
   /** Moves a processor into or out of a guest with "enable EPC virtualization extensions". */

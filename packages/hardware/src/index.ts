@@ -11,7 +11,13 @@ export type { EpcmViolation } from './check-epcm.js';
 export { checkEpcm } from './check-epcm.js';
 export type { ConflictRow } from './conflicts.js';
 export { conflictRowsOf, conflictTable, Hold, Operand, Reached } from './conflicts.js';
-export type { CpuidRegisters, CpuidSection, CpuidSections, SgxCpuid } from './cpuid.js';
+export type {
+  CpuidRegisters,
+  CpuidSection,
+  CpuidSections,
+  SgxCpuid,
+  UnknownSubLeaf,
+} from './cpuid.js';
 export {
   cpuidToFeatures,
   cpuidToSections,

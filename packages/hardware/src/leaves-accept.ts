@@ -31,6 +31,7 @@ export function eaccept(
   linearPage: number,
   secinfo: number,
 ): LeafResult {
+  if (!parts.features.sgx2) return LeafFault.GP;
   const { epcm, tracking, accesses } = parts;
   const refusal = refuseAccept(parts, cpu, page, linearPage, secinfo);
   if (refusal !== 0) return refusal;
@@ -92,7 +93,7 @@ function refusesNewThread(parts: Parts, page: PageIndex): boolean {
   const { epcm, contents } = parts;
   const fields = contents.thread(epcm.contents(page));
   if (fields === null) return false;
-  const isUsed = ((fields.flags & 1n) | fields.exitPointer | fields.state) !== 0n || epcm.isActive(page);
+  const isUsed = ((fields.flags & 1n) | fields.exitPointer | fields.state) !== 0n;
   if (isUsed || fields.frame >= frameCountOf(fields)) return true;
   return refusesThread(parts, epcm.link(epcm.link(page)), fields);
 }
@@ -105,6 +106,7 @@ export function emodpe(
   linearPage: number,
   secinfo: number,
 ): LeafResult {
+  if (!parts.features.sgx2) return LeafFault.GP;
   const { epcm, tracking, locks, accesses, faults } = parts;
   if (!tracking.isInside(cpu)) return LeafFault.GP;
   if (!isInRange(parts, cpu, linearPage)) return LeafFault.GP;
@@ -136,6 +138,7 @@ export function eacceptcopy(
   sourceLinearPage: number,
   secinfo: number,
 ): LeafResult {
+  if (!parts.features.sgx2) return LeafFault.GP;
   const { epcm, tracking, locks, accesses, contents, faults } = parts;
   if (!tracking.isInside(cpu)) return LeafFault.GP;
   if (!isInRange(parts, cpu, linearPage) || !isInRange(parts, cpu, sourceLinearPage)) return LeafFault.GP;

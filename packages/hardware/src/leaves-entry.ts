@@ -3,6 +3,7 @@ import { Attribute, LeafFault, Mode, NONE, PageType, SecInfo, SgxCode } from '@e
 import { isCanonicalPage } from './check-secs.js';
 import type { ConflictRow } from './conflicts.js';
 import { ConflictRows } from './conflicts.js';
+import { HardwareMisuse } from './errors.js';
 import { FaultOperand } from './faults.js';
 import type { TcsFields } from './page-contents.js';
 import type { Parts } from './parts.js';
@@ -56,7 +57,7 @@ export function aex(parts: Parts, cpu: CpuId): boolean {
 export function edeccssa(parts: Parts, cpu: CpuId): LeafResult {
   const { tracking, epcm, contents } = parts;
   if (!parts.features.aexNotify || !tracking.isInside(cpu)) return LeafFault.GP;
-  const tcs = tracking.activeTcs(cpu);
+  const tcs = threadOf(parts, cpu);
   const handle = epcm.contents(tcs);
   const frame = contents.frame(handle);
   if (frame === 0) return LeafFault.GP;
@@ -144,7 +145,7 @@ function refuseThread(
   if (!parts.tcsState) return SgxCode.SUCCESS;
   if (kind.resumes ? frame < 0 : frame >= frameCountOf(fields)) return LeafFault.GP;
   const refusal = refuseSaveArea(parts, cpu, secs, fields, frame);
-  if (refusal !== 0) return kind.resumes && parts.faults.isInXsave ? LeafFault.GP : refusal;
+  if (refusal !== 0) return refusal;
   if (fields !== null && hasWildAddresses(parts, slot, fields)) return LeafFault.GP;
   return epcm.isActive(tcs) ? LeafFault.GP : SgxCode.SUCCESS;
 }
@@ -173,10 +174,21 @@ function hasWildAddresses({ secsTable, features }: Parts, slot: number, fields: 
   });
 }
 
+/** TCS of the thread that runs. @throws HardwareMisuse if nobody has entered: `within` only says so */
+function threadOf({ tracking }: Parts, cpu: CpuId): PageIndex {
+  const tcs = tracking.activeTcs(cpu);
+  if (tcs !== NONE) return tcs;
+  throw new HardwareMisuse(
+    'There is no thread that could leave the enclave or drop a frame.',
+    [`cpu ${cpu} is inside by \`within\`, not by EENTER`],
+    'Enter with eenter, and leave with eexit or aex; within is for leaves that need no thread.',
+  );
+}
+
 function leave(parts: Parts, cpu: CpuId, savedFrames: number): void {
   const { epcm, tracking, accesses, contents } = parts;
   const secs = tracking.activeSecs(cpu);
-  const tcs = tracking.activeTcs(cpu);
+  const tcs = threadOf(parts, cpu);
   if (parts.tcsState) {
     epcm.setActive(tcs, false);
     if (savedFrames !== 0) epcm.setContents(tcs, contents.addFrames(epcm.contents(tcs), savedFrames));

@@ -42,6 +42,7 @@ export function etrack(parts: Parts, cpu: CpuId, secs: PageIndex): LeafResult {
 
 /** ETRACKC (SDM vol. 3D): ETRACK for the enclave of any of its pages; conflicts are codes. */
 export function etrackc(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
+  if (!parts.features.enclsC) return LeafFault.GP;
   const { epcm, locks, accesses, faults } = parts;
   if (!epcm.isEpc(page)) return faults.notEpc(FaultOperand.PAGE, page);
   let conflict = locks.judge(cpu, ConflictRows.ETRACKC_TARGET, page);

@@ -1,8 +1,8 @@
 import type { CpuId, LeafResult, PageIndex, RdInfo } from '@epckit/interface';
-import { LeafFault, Mode, NONE, PageOperand, SgxCode } from '@epckit/interface';
+import { LeafFault, Mode, NONE, SgxCode } from '@epckit/interface';
 import type { ConflictRow } from './conflicts.js';
 import { ConflictRows } from './conflicts.js';
-import { FaultOperand } from './faults.js';
+import { FaultOperand, isMisaligned } from './faults.js';
 import type { Parts } from './parts.js';
 
 /** RDINFO.STATUS bits; unconfirmed. */
@@ -11,8 +11,9 @@ const VIRTUAL_CHILD_PRESENT = 2;
 
 /** ERDINFO (SDM vol. 3D): tells a host the state of a page. `info` is written on success only. */
 export function erdinfo(parts: Parts, cpu: CpuId, page: PageIndex, info: RdInfo): LeafResult {
+  if (!parts.features.enclsC) return LeafFault.GP;
   const { epcm, accesses, secsTable } = parts;
-  if (!epcm.isEpc(page)) return SgxCode.PG_NONEPC;
+  if (!epcm.isEpc(page)) return isMisaligned(page) ? LeafFault.GP : SgxCode.PG_NONEPC;
   const conflict = parts.locks.judge(cpu, ConflictRows.ERDINFO_TARGET, page);
   if (conflict !== 0) return conflict;
   accesses.entry(page, Mode.READ);
@@ -43,12 +44,14 @@ function describeSecs(parts: Parts, cpu: CpuId, secs: PageIndex, info: RdInfo): 
 
 /** EINCVIRTCHILD (SDM vol. 3D): one child more that the host has taken out of the EPC. */
 export function eincvirtchild(parts: Parts, cpu: CpuId, page: PageIndex, secs: PageIndex): LeafResult {
+  if (!parts.features.enclv) return LeafFault.GP;
   const refusal = refuseChild(parts, cpu, ConflictRows.EINCVIRTCHILD_TARGET, page, secs);
   return refusal !== 0 ? refusal : count(parts, secs, 1);
 }
 
 /** EDECVIRTCHILD (SDM vol. 3D): one child less. */
 export function edecvirtchild(parts: Parts, cpu: CpuId, page: PageIndex, secs: PageIndex): LeafResult {
+  if (!parts.features.enclv) return LeafFault.GP;
   const { epcm, secsTable } = parts;
   const refusal = refuseChild(parts, cpu, ConflictRows.EDECVIRTCHILD_TARGET, page, secs);
   if (refusal !== 0) return refusal;
@@ -67,7 +70,7 @@ function refuseChild(
 ): LeafResult {
   const { epcm, faults } = parts;
   if (!epcm.isEpc(page)) return faults.notEpc(FaultOperand.PAGE, page);
-  if (!epcm.isEpc(secs) && secs !== PageOperand.MISALIGNED) return faults.at(FaultOperand.SECS);
+  if (!epcm.isEpc(secs) && !isMisaligned(secs)) return faults.at(FaultOperand.SECS);
   const conflict = parts.locks.judge(cpu, row, page);
   if (conflict !== 0) return conflict;
   parts.accesses.entry(page, Mode.READ);
@@ -84,6 +87,7 @@ function count(parts: Parts, secs: PageIndex, children: number): LeafResult {
 
 /** ESETCONTEXT (SDM vol. 3D): sets ENCLAVECONTEXT. */
 export function esetcontext(parts: Parts, cpu: CpuId, secs: PageIndex, context: number): LeafResult {
+  if (!parts.features.enclv) return LeafFault.GP;
   const { epcm, accesses, faults } = parts;
   if (!epcm.isEpc(secs)) return faults.notEpc(FaultOperand.PAGE, secs);
   const conflict = parts.locks.judge(cpu, ConflictRows.ESETCONTEXT_SECS, secs);
@@ -100,6 +104,7 @@ export function esetcontext(parts: Parts, cpu: CpuId, secs: PageIndex, context: 
  * its checks and its flags are unconfirmed.
  */
 export function eupdatesvn(parts: Parts, cpu: CpuId): LeafResult {
+  if (!parts.features.eupdatesvn) return LeafFault.GP;
   const { platform, epcm, contents } = parts;
   const conflict = parts.locks.judge(cpu, ConflictRows.EUPDATESVN_PLATFORM, NONE);
   if (conflict !== 0) return conflict;

@@ -17,6 +17,8 @@ export interface LoadKind {
   readonly va: ConflictRow;
   /** Row of the SECS. */
   readonly secs: ConflictRow;
+  /** Is the leaf one of ENCLS_C: a conflict is a code? */
+  readonly isConditional: boolean;
   /** Does a child page arrive blocked? */
   readonly isBlocked: boolean;
 }
@@ -27,24 +29,28 @@ export const LoadKinds = {
     target: ConflictRows.ELDB_TARGET,
     va: ConflictRows.ELDB_VA,
     secs: ConflictRows.ELDB_SECS,
+    isConditional: false,
     isBlocked: true,
   },
   ELDU: {
     target: ConflictRows.ELDU_TARGET,
     va: ConflictRows.ELDU_VA,
     secs: ConflictRows.ELDU_SECS,
+    isConditional: false,
     isBlocked: false,
   },
   ELDBC: {
     target: ConflictRows.ELDBC_TARGET,
     va: ConflictRows.ELDBC_VA,
     secs: ConflictRows.ELDBC_SECS,
+    isConditional: true,
     isBlocked: true,
   },
   ELDUC: {
     target: ConflictRows.ELDUC_TARGET,
     va: ConflictRows.ELDUC_VA,
     secs: ConflictRows.ELDUC_SECS,
+    isConditional: true,
     isBlocked: false,
   },
 } as const satisfies Readonly<Record<string, LoadKind>>;
@@ -60,6 +66,7 @@ export function load(
   slot: number,
   blob: Readonly<PagingBlob>,
 ): LeafResult {
+  if (kind.isConditional && !parts.features.enclsC) return LeafFault.GP;
   const { epcm, accesses, versions } = parts;
   const isChild = epcm.isChildType(typeOf(blob.secinfo));
   let refusal = refuseTarget(parts, kind, cpu, target, vaPage, slot);

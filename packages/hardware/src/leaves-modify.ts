@@ -25,6 +25,7 @@ export function eaug(
   linearPage: number,
   secinfo: number,
 ): LeafResult {
+  if (!parts.features.sgx2) return LeafFault.GP;
   const { epcm, secsTable, accesses, contents } = parts;
   const refusal = refuseAug(parts, cpu, target, secs, linearPage, secinfo);
   if (refusal !== 0) return refusal;
@@ -78,6 +79,7 @@ function refusesStack(parts: Parts, cpu: CpuId, secinfo: number): boolean {
 
 /** EMODPR (SDM vol. 3D): takes permissions away; the enclave has to accept. The page type in `secinfo` is ignored. */
 export function emodpr(parts: Parts, cpu: CpuId, page: PageIndex, secinfo: number): LeafResult {
+  if (!parts.features.sgx2) return LeafFault.GP;
   const { epcm, locks, accesses, faults } = parts;
   if (!epcm.isEpc(page)) return faults.notEpc(FaultOperand.PAGE, page);
   if (hasReservedOrState(secinfo) || writesBlindly(secinfo)) return LeafFault.GP;
@@ -98,6 +100,7 @@ export function emodpr(parts: Parts, cpu: CpuId, page: PageIndex, secinfo: numbe
 
 /** EMODT (SDM vol. 3D): makes a REG page a TCS, or trims a page; the enclave has to accept. */
 export function emodt(parts: Parts, cpu: CpuId, page: PageIndex, secinfo: number): LeafResult {
+  if (!parts.features.sgx2) return LeafFault.GP;
   const { epcm, locks, accesses, faults } = parts;
   if (!epcm.isEpc(page)) return faults.notEpc(FaultOperand.PAGE, page);
   const type = typeOf(secinfo);

@@ -1,5 +1,7 @@
 import type { CpuId } from '@epckit/interface';
-import { toHex } from './sha256.js';
+import { requireIndex } from './errors.js';
+import { fromHex, toHex } from './sha256.js';
+import { requireLength } from './sigstruct.js';
 
 /**
  * Reset value of the launch key hash (SDM vol. 3D, IA32_SGXLEPUBKEYHASH0 … 3, Skylake), as the SHA-256 that the four
@@ -14,8 +16,6 @@ export const INTEL_LAUNCH_KEY_HASH = hashOf([
 
 /** State of the package and of its logical processors that a few leaves look at, and that software can set. */
 export class Platform {
-  /** SHA-256 of the authorised launch key: IA32_SGXLEPUBKEYHASH0 … 3 as 64 hexadecimal digits. */
-  launchKeyHash: string = INTEL_LAUNCH_KEY_HASH;
   /** XCR0 of every processor: state components that the system software has enabled. */
   xcr0: bigint;
   /** CR4.OSFXSR of every processor: entries need it. */
@@ -26,6 +26,7 @@ export class Platform {
   microcodeSvn = 0;
   /** EUPDATESVNs that will find no entropy. */
   entropyFailures = 0;
+  #launchKeyHash = INTEL_LAUNCH_KEY_HASH;
   readonly #events: Uint16Array;
   readonly #shadowStacksOff: Uint8Array;
 
@@ -35,8 +36,19 @@ export class Platform {
     this.#shadowStacksOff = new Uint8Array(cpuCount);
   }
 
+  /** SHA-256 of the authorised launch key: IA32_SGXLEPUBKEYHASH0 … 3 as 64 hexadecimal digits. */
+  get launchKeyHash(): string {
+    return this.#launchKeyHash;
+  }
+  /** @throws HardwareMisuse for anything but 64 hexadecimal digits */
+  set launchKeyHash(hash: string) {
+    requireLength(fromHex(hash), 32, 'The launch key hash');
+    this.#launchKeyHash = hash.toLowerCase();
+  }
+
   /** The next `count` EINITs of the processor are interrupted (code 128). */
   raiseEvents(cpu: CpuId, count: number): void {
+    requireIndex(cpu, this.#events.length, 'The logical processor');
     this.#events[cpu] = count;
   }
   /** Is an event pending? It is served then. */
@@ -52,6 +64,7 @@ export class Platform {
   }
   /** Sets CR4.CET. */
   setShadowStacks(cpu: CpuId, on: boolean): void {
+    requireIndex(cpu, this.#events.length, 'The logical processor');
     this.#shadowStacksOff[cpu] = on ? 0 : 1;
   }
 }

@@ -6,9 +6,10 @@ import type { TcsFields } from './page-contents.js';
 import type { Parts } from './parts.js';
 
 /**
- * Row 12 of EENTER: the pages of one save state frame must be readable and writable pages of the enclave. The XSAVE
- * area begins the frame, the registers end it. Nothing is looked at for contents without TCS fields or without a page
- * walk: then the frame is taken to be fine.
+ * Row 12 of EENTER and ERESUME: the pages of one save state frame must be readable and writable pages of the enclave.
+ * The XSAVE area begins the frame, the registers end it. ERESUME's #GP is about what the XSAVE area holds, as of XRSTOR,
+ * and cannot happen here: the model has no extended state. Nothing is looked at for contents without TCS fields or
+ * without a page walk: then the frame is taken to be fine.
  */
 export function refuseSaveArea(
   parts: Parts,
@@ -20,11 +21,9 @@ export function refuseSaveArea(
   if (fields === null || parts.walk === null) return SgxCode.SUCCESS;
   const { first, xsavePages, pageCount } = frameOf(parts, secs, fields, frame);
   for (let page = 0; page < pageCount; page++) {
-    const isInXsave = page < xsavePages;
-    if (!isInXsave && page !== pageCount - 1) continue;
+    if (page >= xsavePages && page !== pageCount - 1) continue;
     if (isUsable(parts, secs, parts.walk(cpu, first + page), first + page)) continue;
     parts.faults.linearPage = first + page;
-    parts.faults.isInXsave = isInXsave;
     return parts.faults.at(FaultOperand.SAVE_AREA);
   }
   return SgxCode.SUCCESS;

@@ -1,6 +1,9 @@
 import type { SecsSource } from '@epckit/interface';
 import { Attribute } from '@epckit/interface';
 import { MEASUREMENT_WORDS } from './measurement.js';
+import { requireLength } from './sigstruct.js';
+
+const CONFIGID_BYTES = 64;
 
 /** What a SECS holds for software and for the package, for reports and invariants (SDM vol. 3D, 38.7). */
 export interface EnclaveEntry {
@@ -79,8 +82,10 @@ export class SecsTable {
     return this.#lastEnclaveId;
   }
 
-  /** Takes a slot for a new SECS and gives it the next EID. INIT is 0 whatever the source says. */
+  /** Takes a slot for a new SECS and gives it the next EID. INIT is 0. @throws HardwareMisuse for a CONFIGID of other than 64 bytes */
   create(source: SecsSource): number {
+    const { configId } = source;
+    if (configId !== undefined) requireLength(configId, CONFIGID_BYTES, 'CONFIGID');
     const slot = this.#free.pop() ?? this.#entries.length;
     const { basePage, pageCount, attributes, ssaFrameSize } = source;
     this.#lastEnclaveId++;
@@ -95,7 +100,7 @@ export class SecsTable {
       miscSelect: source.miscSelect ?? 0,
       cetAttributes: source.cetAttributes ?? 0,
       cetBitmapOffset: source.cetBitmapOffset ?? 0n,
-      configId: source.configId ?? null,
+      configId: configId === undefined ? null : Uint8Array.from(configId),
       configSvn: source.configSvn ?? 0,
     };
     this.#children[slot] = 0;

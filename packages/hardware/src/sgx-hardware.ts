@@ -18,11 +18,11 @@ import type {
   SigStruct,
   TrackingState,
 } from '@epckit/interface';
-import { Leaf, LeafFault, Mode, NONE, op } from '@epckit/interface';
+import { Leaf, Mode, NONE, op } from '@epckit/interface';
 import { checkAccess } from './access-check.js';
 import { acquireRows, releaseRows } from './acquire.js';
 import { AnnouncedLeaves } from './announced-leaves.js';
-import { HardwareMisuse } from './errors.js';
+import { HardwareMisuse, requireIndex } from './errors.js';
 import type { FaultOperandId } from './faults.js';
 import { FaultOperand } from './faults.js';
 import type { SgxFeatureOptions, SgxFeatures } from './features.js';
@@ -156,6 +156,7 @@ class ModelledHardware implements HardwareModel {
     return op(this.#parts.accesses.entryBase + page, Mode.LEAF);
   }
   acquire(cpu: CpuId, leaf: LeafId, page: PageIndex, secs: PageIndex, vaPage: PageIndex): LeafResult {
+    requireIndex(cpu, this.cpuCount, 'The logical processor');
     if (this.#parts.locks.isHolding(cpu)) {
       throw new HardwareMisuse(
         'A logical processor runs one leaf at a time.',
@@ -246,7 +247,6 @@ class ModelledHardware implements HardwareModel {
     slot: number,
     blob: Readonly<PagingBlob>,
   ): LeafResult {
-    if (!this.#parts.features.enclsC) return LeafFault.GP;
     return this.#load(Leaf.ELDBC, LoadKinds.ELDBC, cpu, target, secs, vaPage, slot, blob);
   }
   elduc(
@@ -257,28 +257,22 @@ class ModelledHardware implements HardwareModel {
     slot: number,
     blob: Readonly<PagingBlob>,
   ): LeafResult {
-    if (!this.#parts.features.enclsC) return LeafFault.GP;
     return this.#load(Leaf.ELDUC, LoadKinds.ELDUC, cpu, target, secs, vaPage, slot, blob);
   }
   etrackc(cpu: CpuId, page: PageIndex): LeafResult {
-    if (!this.#parts.features.enclsC) return LeafFault.GP;
     return this.#ended(cpu, Leaf.ETRACKC, page, etrackc(this.#parts, cpu, page), NONE, NONE);
   }
   erdinfo(cpu: CpuId, page: PageIndex, info: RdInfo): LeafResult {
-    if (!this.#parts.features.enclsC) return LeafFault.GP;
     return this.#ended(cpu, Leaf.ERDINFO, page, erdinfo(this.#parts, cpu, page, info), NONE, NONE);
   }
   eaug(cpu: CpuId, target: PageIndex, secs: PageIndex, linearPage: number, secinfo: number): LeafResult {
-    if (!this.#parts.features.sgx2) return LeafFault.GP;
     const result = eaug(this.#parts, cpu, target, secs, linearPage, secinfo);
     return this.#ended(cpu, Leaf.EAUG, target, result, NONE, NONE);
   }
   emodpr(cpu: CpuId, page: PageIndex, secinfo: number): LeafResult {
-    if (!this.#parts.features.sgx2) return LeafFault.GP;
     return this.#ended(cpu, Leaf.EMODPR, page, emodpr(this.#parts, cpu, page, secinfo), NONE, NONE);
   }
   emodt(cpu: CpuId, page: PageIndex, secinfo: number): LeafResult {
-    if (!this.#parts.features.sgx2) return LeafFault.GP;
     return this.#ended(cpu, Leaf.EMODT, page, emodt(this.#parts, cpu, page, secinfo), NONE, NONE);
   }
   edbgrd(cpu: CpuId, page: PageIndex, offset: number, word: DebugWord): LeafResult {
@@ -290,11 +284,9 @@ class ModelledHardware implements HardwareModel {
     return this.#ended(cpu, Leaf.EDBGWR, page, result, NONE, NONE);
   }
   eupdatesvn(cpu: CpuId): LeafResult {
-    if (!this.#parts.features.eupdatesvn) return LeafFault.GP;
     return this.#ended(cpu, Leaf.EUPDATESVN, NONE, eupdatesvn(this.#parts, cpu), NONE, NONE);
   }
   eincvirtchild(cpu: CpuId, page: PageIndex, secs: PageIndex): LeafResult {
-    if (!this.#parts.features.enclv) return LeafFault.GP;
     return this.#ended(
       cpu,
       Leaf.EINCVIRTCHILD,
@@ -305,7 +297,6 @@ class ModelledHardware implements HardwareModel {
     );
   }
   edecvirtchild(cpu: CpuId, page: PageIndex, secs: PageIndex): LeafResult {
-    if (!this.#parts.features.enclv) return LeafFault.GP;
     return this.#ended(
       cpu,
       Leaf.EDECVIRTCHILD,
@@ -316,16 +307,13 @@ class ModelledHardware implements HardwareModel {
     );
   }
   esetcontext(cpu: CpuId, secs: PageIndex, context: number): LeafResult {
-    if (!this.#parts.features.enclv) return LeafFault.GP;
     return this.#ended(cpu, Leaf.ESETCONTEXT, secs, esetcontext(this.#parts, cpu, secs, context), NONE, NONE);
   }
   eaccept(cpu: CpuId, page: PageIndex, linearPage: number, secinfo: number): LeafResult {
-    if (!this.#parts.features.sgx2) return LeafFault.GP;
     const result = eaccept(this.#parts, cpu, page, linearPage, secinfo);
     return this.#ended(cpu, Leaf.EACCEPT, page, result, NONE, NONE);
   }
   emodpe(cpu: CpuId, page: PageIndex, linearPage: number, secinfo: number): LeafResult {
-    if (!this.#parts.features.sgx2) return LeafFault.GP;
     const result = emodpe(this.#parts, cpu, page, linearPage, secinfo);
     return this.#ended(cpu, Leaf.EMODPE, page, result, NONE, NONE);
   }
@@ -337,7 +325,6 @@ class ModelledHardware implements HardwareModel {
     sourceLinearPage: number,
     secinfo: number,
   ): LeafResult {
-    if (!this.#parts.features.sgx2) return LeafFault.GP;
     const result = eacceptcopy(this.#parts, cpu, page, linearPage, source, sourceLinearPage, secinfo);
     return this.#ended(cpu, Leaf.EACCEPTCOPY, page, result, NONE, NONE);
   }
@@ -396,9 +383,11 @@ class ModelledHardware implements HardwareModel {
     }
   }
   setExtended(cpu: CpuId, extended: boolean): void {
+    requireIndex(cpu, this.cpuCount, 'The logical processor');
     this.#parts.locks.setExtended(cpu, extended);
   }
   poison(page: PageIndex): void {
+    requireIndex(page, this.pageCount, 'The EPC page');
     this.#parts.epcm.poison(page);
   }
 

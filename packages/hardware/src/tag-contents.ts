@@ -128,6 +128,7 @@ export class TagContents implements PageContents {
   }
   clear(): void {
     this.#changes.length = 0;
+    for (const tag of this.#threads.keys()) if (tag >= FIRST_CHANGED) this.#threads.delete(tag);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { HardwareModel } from '@epckit/hardware';
 import { conflictRowsOf, conflictTable, HardwareMisuse } from '@epckit/hardware';
 import type { LeafId } from '@epckit/interface';
-import { ConflictExit, Leaf, LeafFault, leafNames, SgxCode } from '@epckit/interface';
+import { ConflictExit, Leaf, LeafFault, leafNames, PageType, SecInfo, SgxCode } from '@epckit/interface';
 import { describe, expect, it, test } from 'vitest';
 import type { Operands as ArenaOperands } from './arena.js';
 import { Arena, place } from './arena.js';
@@ -280,6 +280,13 @@ describe('order of rows', () => {
     acquire(hardware, 1, EADD);
     expect(hardware.acquire(0, Leaf.EEXTEND, at.rest + 1, at.secsB, -1)).toBe(0);
     expect(hardware.eextend(0, at.rest + 1, at.secsB, 0)).toBe(PF);
+  });
+  it('an earlier row wins over a conflict: EEXTEND of a trimmed page', () => {
+    const hardware = furnished();
+    hardware.emodt(0, at.p, PageType.TRIM << SecInfo.TYPE_SHIFT);
+    acquire(hardware, 1, [Leaf.EADD, FREE, at.secs]);
+    expect(hardware.acquire(0, Leaf.EEXTEND, at.p, at.secs, -1)).toBe(0);
+    expect(hardware.eextend(0, at.p, at.secs, 0)).toBe(PF);
   });
   it('an earlier row wins over a conflict: EWB of a page into itself', () => {
     const { hardware } = new Arena();

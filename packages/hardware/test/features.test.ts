@@ -63,6 +63,9 @@ describe('a value that CPUID cannot report is refused', () => {
     ['xfrmMask', { xfrmMask: 1n }],
     ['xfrmMask', { xfrmMask: 3n | (1n << 63n) }],
     ['xfrmMask', { xfrmMask: -1n }],
+    ['xfrmMask', { xfrmMask: 7 as unknown as bigint }],
+    ['sgx2', { sgx2: 'no' as unknown as boolean }],
+    ['sgx3', { sgx3: true } as SgxFeatureOptions],
     ['linearAddressBits', { linearAddressBits: 52 as 48 }],
     ['epcmFault', { epcmFault: 'UD' as 'GP' }],
   ];

@@ -31,6 +31,7 @@ const esetcontext: OutcomeRow[] = [
   { row: '5 another type', when: (h) => h.esetcontext(0, at.p, 1), result: PF },
 ];
 const erdinfo: OutcomeRow[] = [
+  { row: '1 not aligned', when: (h) => h.erdinfo(0, PageOperand.MISALIGNED, info), result: GP },
   { row: '2 not EPC', when: (h) => h.erdinfo(0, -1, info), result: SgxCode.PG_NONEPC },
   { row: '4 free page', when: (h) => h.erdinfo(0, at.rest, info), result: SgxCode.PG_INVLD },
 ];

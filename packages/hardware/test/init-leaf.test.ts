@@ -1,5 +1,5 @@
 import type { HardwareModel } from '@epckit/hardware';
-import { INTEL_LAUNCH_KEY_HASH } from '@epckit/hardware';
+import { HardwareMisuse, INTEL_LAUNCH_KEY_HASH } from '@epckit/hardware';
 import type { InitToken, SecsSource, SigStruct } from '@epckit/interface';
 import { Attribute, LeafFault, PageOperand, SgxCode } from '@epckit/interface';
 import { describe, expect, it, test } from 'vitest';
@@ -107,6 +107,14 @@ describe('the token (rows 16 to 21)', () => {
   test.each(rows)('%s', (_row, change, result) => {
     const h = created();
     expect(h.einit(0, ENCLAVE, { signer: SIGNER }, tokenFor(h, change))).toBe(result);
+  });
+  it('a launch key hash is 64 digits of either case', () => {
+    const h = created();
+    for (const hash of ['', 'ab', 'x'.repeat(64)]) {
+      expect(() => Object.assign(h.platform, { launchKeyHash: hash })).toThrow(HardwareMisuse);
+    }
+    h.platform.launchKeyHash = SIGNER.toUpperCase();
+    expect(h.einit(0, ENCLAVE, { signer: SIGNER })).toBe(0);
   });
   it('a launch key that was replaced authorises its signer', () => {
     const h = created();

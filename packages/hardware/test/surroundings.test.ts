@@ -1,7 +1,7 @@
 import type { HardwareModel } from '@epckit/hardware';
-import { createSgxHardware, HardwareMisuse } from '@epckit/hardware';
+import { createSgxHardware, FeatureSet, HardwareMisuse, TagContents } from '@epckit/hardware';
 import type { AccessMonitor } from '@epckit/interface';
-import { Leaf, LeafFault, Mode, opMode, opObject, SgxCode } from '@epckit/interface';
+import { Attribute, Leaf, LeafFault, Mode, opMode, opObject, SecInfo, SgxCode } from '@epckit/interface';
 import { describe, expect, it, test } from 'vitest';
 import {
   at,
@@ -18,6 +18,21 @@ import {
 } from './fixture.js';
 
 const { GP, PF } = LeafFault;
+const NO_THREAD = {
+  state: 0n,
+  flags: 0n,
+  saveArea: 0n,
+  frame: 0,
+  frameCount: 1,
+  entry: 0n,
+  exitPointer: 0n,
+  fsBase: 0n,
+  gsBase: 0n,
+  fsLimit: 0,
+  gsLimit: 0,
+  previousShadowStack: 0n,
+  isReservedZero: true,
+};
 
 describe('probe', () => {
   function recorded(): { hardware: HardwareModel; calls: number[][] } {
@@ -43,6 +58,34 @@ describe('probe', () => {
       [2, Leaf.ELDU, at.rest, 0, at.va, 6],
       [1, Leaf.EREMOVE, at.secs, SgxCode.CHILD_PRESENT, -1, -1],
     ]);
+  });
+
+  it('sees leaves that the processor does not have', () => {
+    const { SGX1 } = FeatureSet;
+    const calls: number[][] = [];
+    const probe = { leaf: (...[, leaf = -1, , result = -1]: number[]) => void calls.push([leaf, result]) };
+    const h = empty({ features: { ...SGX1, epcmFault: 'PF' } }, { probe });
+    const info = { status: 0, flags: 0, blocked: false, context: 0 };
+    h.eaug(0, 1, 2, BASE, 0);
+    h.emodpr(0, 1, 1);
+    h.emodt(0, 1, 0x400);
+    h.eaccept(0, 1, BASE, REG_RW);
+    h.emodpe(0, 1, BASE, 1);
+    h.eacceptcopy(0, 1, BASE, 2, BASE, REG_RW);
+    h.erdinfo(0, 1, info);
+    h.etrackc(0, 1);
+    h.eldbc(0, 1, 2, 3, 0, newBlob());
+    h.elduc(0, 1, 2, 3, 0, newBlob());
+    h.eupdatesvn(0);
+    h.eincvirtchild(0, 1, 2);
+    h.edecvirtchild(0, 1, 2);
+    h.esetcontext(0, 1, 0);
+    h.edeccssa(0);
+    const { EAUG, EMODPR, EMODT, EACCEPT, EMODPE, EACCEPTCOPY, ERDINFO, ETRACKC } = Leaf;
+    const { ELDBC, ELDUC, EUPDATESVN, EINCVIRTCHILD, EDECVIRTCHILD, ESETCONTEXT, EDECCSSA } = Leaf;
+    const sgx2 = [EAUG, EMODPR, EMODT, EACCEPT, EMODPE, EACCEPTCOPY];
+    const host = [ERDINFO, ETRACKC, ELDBC, ELDUC, EUPDATESVN, EINCVIRTCHILD, EDECVIRTCHILD, ESETCONTEXT];
+    expect(calls).toEqual([...sgx2, ...host, EDECCSSA].map((leaf) => [leaf, GP]));
   });
 
   it('names the SECS for entries and exits, and is silent when nothing happened', () => {
@@ -100,6 +143,32 @@ describe('monitor', () => {
       `epcm[${p}] WRITE`,
       `tracking[${secs}] READ`,
     ]);
+  });
+  it('EREMOVE of a child asks whether anybody is inside', () => {
+    const expected = [
+      `children[${secs}] ADD`,
+      `epcm[${p}] READ`,
+      `epcm[${p}] WRITE`,
+      `tracking[${secs}] READ`,
+    ];
+    expect(touched((h) => h.eremove(0, p))).toEqual(expected);
+  });
+  it('EACCEPT asks for the epoch, entries and exits add to the counters', () => {
+    const enter = (h: HardwareModel) => void h.eenter(0, at.tcs, BASE);
+    const changed = (h: HardwareModel) => {
+      h.emodpr(0, p, REG_RW);
+      h.etrack(0, secs);
+      enter(h);
+    };
+    const accept = (h: HardwareModel) => expect(h.eaccept(0, p, BASE + 2, REG_RW | SecInfo.PR)).toBe(0);
+    expect(touched(accept, changed)).toEqual([
+      `epcm[${p}] READ`,
+      `epcm[${p}] WRITE`,
+      `tracking[${secs}] READ`,
+    ]);
+    expect(touched(enter)).toContain(`tracking[${secs}] ADD`);
+    expect(touched((h) => h.eexit(0), enter)).toContain(`tracking[${secs}] ADD`);
+    expect(touched((h) => h.emodpr(0, p, REG_RW))).toContain(`tracking[${secs}] READ`);
   });
   it('ETRACK writes the counters', () => {
     const names = touched((h) => h.etrack(0, secs));
@@ -256,4 +325,41 @@ it('an EPC of 4 Mi pages is ready at once', () => {
   const hardware = empty({ pageCount: 4 << 20 });
   expect(hardware.isValid((4 << 20) - 1)).toBe(false);
   expect(hardware.ecreate(0, (4 << 20) - 1, SOURCE)).toBe(0);
+});
+
+describe('an operand that is no whole page or processor', () => {
+  it('is an address that is not aligned', () => {
+    const h = empty();
+    const results = [h.epa(0, 1.5), h.ecreate(0, 0.5, SOURCE), h.eremove(0, Number.NaN), h.eblock(0, 2.5)];
+    expect(results).toEqual([GP, GP, GP, GP]);
+    expect(h.eupdatesvn(0)).toBe(SgxCode.NO_UPDATE);
+  });
+  it('is refused where no leaf would judge it', () => {
+    const h = empty();
+    const acts: (() => unknown)[] = [
+      () => h.poison(h.pageCount),
+      () => h.poison(-1),
+      () => h.setExtended(h.cpuCount, true),
+      () => h.acquire(h.cpuCount, Leaf.EPA, 0, -1, -1),
+      () => h.platform.raiseEvents(h.cpuCount, 1),
+      () => h.platform.setShadowStacks(0.5, false),
+    ];
+    for (const act of acts) expect(act).toThrow(/must be a whole number/);
+  });
+});
+it('CONFIGID has 64 bytes, and a SECS keeps its own', () => {
+  const h = empty({ features: { kss: true } });
+  const source = { ...SOURCE, attributes: SOURCE.attributes | Attribute.KSS };
+  const configId = new Uint8Array(64).fill(1);
+  expect(() => h.ecreate(0, 0, { ...source, configId: new Uint8Array(65) })).toThrow(HardwareMisuse);
+  expect(h.ecreate(0, 0, { ...source, configId })).toBe(0);
+  configId.fill(2);
+  expect(h.enclave(0).configId?.[0]).toBe(1);
+});
+it('a loss of power forgets the threads of tags that a debugger has made', () => {
+  const contents = new TagContents();
+  const tagged = contents.write(7, 0, 5n);
+  contents.defineThread(tagged, { ...NO_THREAD, flags: 2n });
+  contents.clear();
+  expect(contents.thread(contents.write(8, 0, 5n))).toBeNull();
 });

@@ -5,6 +5,7 @@ import {
   LeafFault,
   NONE,
   PageOperand,
+  PageType,
   SecInfo,
   SgxCode,
   SgxConflict,
@@ -174,9 +175,14 @@ export class Instruction {
       const error = code === SgxConflict.EPC_PAGE_ERROR ? SgxCode.EPC_PAGE_CONFLICT : 0;
       return conflictExit(code, error, address, BigInt(page) * 4096n);
     }
-    const { secs } = this.hardware.entry(page);
-    const context = this.hardware.enclaveContext(secs === NONE ? page : secs);
-    return conflictExit(code, 0, 0n, BigInt.asUintN(64, BigInt(context)));
+    return conflictExit(code, 0, 0n, BigInt.asUintN(64, BigInt(this.#contextOf(page))));
+  }
+
+  /** ENCLAVECONTEXT of a page's enclave; 0 [model] for a page that ETRACK has not yet found to be no SECS. */
+  #contextOf(page: PageIndex): number {
+    const { valid, type, secs } = this.hardware.entry(page);
+    if (secs !== NONE) return this.hardware.enclaveContext(secs);
+    return valid && type === PageType.SECS ? this.hardware.enclaveContext(page) : 0;
   }
 
   #present(address: bigint, access: number) {

@@ -5,7 +5,7 @@ import type { Act, Expected, RowCase } from '../rows/suite.js';
 import { expectOutcomeOf, gp, prepared, rcx, testName, zf } from '../rows/suite.js';
 import { SUITES } from '../rows/suites.js';
 import type { World } from '../rows/world.js';
-import { at, createWorld, epc, inGuest, linPage, off, run } from '../rows/world.js';
+import { at, createWorld, encls, epc, inGuest, linPage, off, run } from '../rows/world.js';
 
 const { EPC_PAGE_EXCEPTION, EPC_PAGE_ERROR, TRACKING_RESOURCE, TRACKING_REFERENCE } = SgxConflict;
 
@@ -149,4 +149,12 @@ describe('ENCLAVECONTEXT', () => {
     const view = new DataView(w.memory.read(0, w.registers.rbx, 32).buffer);
     expect([view.getBigUint64(0, true), view.getBigUint64(16, true)]).toEqual([1n, 0n]);
   });
+});
+
+it('two ETRACKs on a page that is no SECS exit without an ENCLAVECONTEXT', () => {
+  const w = createWorld();
+  inGuest(w);
+  encls(w, Leaf.ETRACK, { rcx: epc(w, at.va) });
+  expect(w.hardware.acquire(3, Leaf.ETRACK, at.va, -1, -1)).toBe(0);
+  expect(run(w)).toMatchObject({ kind: 'exit', code: TRACKING_RESOURCE, physicalAddress: 0n });
 });

@@ -371,5 +371,6 @@ export const UNREACHABLE_PARTS: Readonly<Record<string, string>> = {
   'EDBGRD 1': '4-byte alignment exists outside 64-bit mode only',
   'EENTER 9':
     '32-bit code and OSXSAVE = 0: the model is 64-bit with XSAVE; MODE64BIT = 0 fails here as CPU mode',
+  'ERESUME 12': '"XSAVE image faults": extended state is not modelled, so none is restored',
   'EACCEPTCOPY 8': '"not exactly R and W": no leaf changes the permissions of a PENDING page',
 };

@@ -60,9 +60,26 @@ export const ecreateSuite: RowSuite = {
     {
       row: 10,
       what: 'XFRM with a component that the processor has not',
-      defect: secsImage({ xfrm: 0xbn }),
+      defect: secsImage({ xfrm: 0x1bn }),
       outcome: gp,
     },
+    ...(
+      [
+        ['one half of MPX', 0x0bn, 0x1bn],
+        ['a part of AVX-512', 0x67n, 0xe7n],
+        ['AVX-512 without AVX', 0xe3n, 0xe7n],
+        ['one half of AMX', 0x40003n, 0x60003n],
+      ] as const
+    ).map(
+      ([part, bad, good]): RowCase => ({
+        row: 10,
+        what: `XFRM with ${part}, which XSETBV refuses`,
+        features: { xfrmMask: 0x6_00ffn },
+        defect: secsImage({ xfrm: bad, ssaFrameSize: 3 }),
+        cure: secsImage({ xfrm: good, ssaFrameSize: 3 }),
+        outcome: gp,
+      }),
+    ),
     { row: 10, what: 'XFRM bit 63', defect: secsImage({ xfrm: (1n << 63n) | 3n }), outcome: gp },
     { row: 11, what: 'CET_ATTRIBUTES without CET', defect: image(32, 1), outcome: gp },
     { row: 11, what: 'CET_LEG_BITMAP_OFFSET without CET', defect: image(25, 0x10), outcome: gp },
@@ -111,9 +128,9 @@ export const ecreateSuite: RowSuite = {
     {
       row: 13,
       what: 'a frame of one page for 3916 bytes of XSAVE area',
-      features: { xfrmMask: 3n | (1n << 18n) },
-      defect: secsImage({ xfrm: 3n | (1n << 18n), ssaFrameSize: 2 }),
-      cure: secsImage({ xfrm: 3n | (1n << 18n), ssaFrameSize: 3 }),
+      features: { xfrmMask: 0x6_0003n },
+      defect: secsImage({ xfrm: 0x6_0003n, ssaFrameSize: 2 }),
+      cure: secsImage({ xfrm: 0x6_0003n, ssaFrameSize: 3 }),
       outcome: gp,
     },
     {

@@ -113,17 +113,10 @@ function frameDefects(
     { what: 'is not readable', defect: leafs((h) => h.emodpr(0, page, PageType.REG << SecInfo.TYPE_SHIFT)) },
   ];
 }
-function frameRows(
-  row: number,
-  offset: number,
-  page: number,
-  part: string,
-  world: WorldOptions,
-  isGp: boolean,
-): RowCase[] {
+function frameRows(row: number, offset: number, page: number, part: string, world: WorldOptions): RowCase[] {
   return frameDefects(offset, page).map(({ what, defect, isOrdinary = false }) => {
-    const fault = (isOrdinary ? ordinary : pf)(address(offset));
-    return { row, what: `the ${part} page ${what}`, world, defect, outcome: isGp ? gp : fault };
+    const outcome = (isOrdinary ? ordinary : pf)(address(offset));
+    return { row, what: `the ${part} page ${what}`, world, defect, outcome };
   });
 }
 
@@ -154,9 +147,9 @@ export const eenterSuite: RowSuite = {
       cure: field(24, 1n | (2n << 32n)),
       outcome: gp,
     },
-    ...frameRows(12, off.ssa, at.ssa, 'only', {}, false),
-    ...frameRows(12, off.ssa, at.ssa, 'XSAVE', twoPages, false),
-    ...frameRows(12, off.ssa2, at.ssa2, 'register', twoPages, false),
+    ...frameRows(12, off.ssa, at.ssa, 'only', {}),
+    ...frameRows(12, off.ssa, at.ssa, 'XSAVE', twoPages),
+    ...frameRows(12, off.ssa2, at.ssa2, 'register', twoPages),
     ...lateRows,
     { row: 14, what: 'the TCS page is in use by a thread', defect: taken, outcome: gp },
   ],
@@ -192,8 +185,9 @@ export const eresumeSuite: RowSuite = {
     ...fieldRows,
     { row: 8, what: 'the enclave is not initialised', defect: remap(off.tcs, at.tcsB), outcome: gp },
     { row: 11, what: 'no frame is filled', defect: field(24, 2n << 32n), outcome: gp },
-    ...frameRows(12, off.ssa, at.ssa, 'XSAVE', twoPages, true),
-    ...frameRows(12, off.ssa2, at.ssa2, 'register', twoPages, false),
+    ...frameRows(12, off.ssa, at.ssa, 'only', {}),
+    ...frameRows(12, off.ssa, at.ssa, 'XSAVE', twoPages),
+    ...frameRows(12, off.ssa2, at.ssa2, 'register', twoPages),
     ...lateRows,
     { row: 14, what: 'the TCS page is in use by a thread', defect: takenAgain, outcome: gp },
   ],
