@@ -10,4 +10,6 @@ export interface Blocker {
   holders(): readonly MachineThread[];
   /** Is it a sleep that may last for ever, such as that of an idle daemon? */
   readonly isIdle: boolean;
+  /** Does a waiting thread keep its CPU? */
+  readonly spins: boolean;
 }

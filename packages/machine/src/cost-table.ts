@@ -1,115 +1,53 @@
-import type { CostName, CostTable } from '@epckit/interface';
-import { COST_COUNT, Cost, MisuseError } from '@epckit/interface';
-
-/**
- * Grade of a cost: where it comes from.
- *
- * - `A` public text that states it
- * - `B` computed from raw data that others published
- * - `C` quoted from a named paper, not re-read: unconfirmed
- * - `D` measured on a virtual machine without SGX
- * - `E` estimate chosen so that the sums agree with A and B
- * - `-` a unit of the model
- */
-export type CostGrade = 'A' | 'B' | 'C' | 'D' | 'E' | 'A,C' | 'C,D' | 'C,E' | 'D,E' | '-';
-
-/** Minimum, typical and maximum cycles of one entry, and its grade. */
-export interface CostEntry {
-  /** Smallest plausible value. */
-  readonly min: number;
-  /** Value that a cost table takes. */
-  readonly typical: number;
-  /** Largest plausible value. */
-  readonly max: number;
-  /** Where the numbers come from. */
-  readonly grade: CostGrade;
-}
-
-/** Cost entries by name; every cost has one. */
-export type CostEntries = Readonly<Record<CostName, CostEntry>>;
-
-function entry(min: number, typical: number, max: number, grade: CostGrade): CostEntry {
-  return { min, typical, max, grade };
-}
-
-/** CostEntries that both parts share. */
-const common = {
-  COMPUTE: entry(1, 1, 1, '-'),
-  FAULT_KERNEL: entry(2000, 4000, 8000, 'E'),
-  BACKING_NEW: entry(3000, 8000, 20_000, 'D,E'),
-  BACKING_OLD: entry(500, 1000, 4000, 'E'),
-  RECLAIM_SW: entry(2000, 5000, 10_000, 'B'),
-  IPI_FIXED: entry(1500, 3000, 6000, 'A'),
-  IPI_CPU: entry(300, 700, 1500, 'A'),
-  LOCK_FAST: entry(15, 25, 60, 'D'),
-  LOCK_WAIT: entry(0, 0, 0, '-'),
-  EVENT_WAIT: entry(0, 0, 0, '-'),
-  WAKEUP: entry(3000, 10_000, 100_000, 'E'),
-  CONTEXT_SWITCH: entry(2000, 4000, 10_000, 'E'),
-  STEP: entry(1, 1, 1, '-'),
-} as const;
-
-/** Skylake … Comet Lake client and E-class parts: SGX1, integrity tree. SGX2 entries are taken from the server. */
-export const clientCosts: CostEntries = {
-  ...common,
-  ECREATE: entry(15_000, 28_000, 40_000, 'C,E'),
-  EADD: entry(6000, 12_000, 15_000, 'C'),
-  EEXTEND: entry(3000, 5500, 8000, 'C,E'),
-  EINIT: entry(60_000, 88_000, 150_000, 'C,E'),
-  EREMOVE: entry(2000, 4500, 6000, 'C,E'),
-  EAUG: entry(3000, 6000, 10_000, 'C,E'),
-  EACCEPT: entry(3000, 6000, 10_000, 'C,E'),
-  EMODT: entry(2000, 4000, 6400, 'C,E'),
-  EMODPR: entry(2500, 5000, 8000, 'C,E'),
-  EMODPE: entry(3000, 6000, 9600, 'C,E'),
-  EPA: entry(2000, 5000, 8000, 'E'),
-  EBLOCK: entry(500, 1200, 2000, 'E'),
-  ETRACK: entry(300, 800, 2000, 'E'),
-  EWB: entry(8000, 14_000, 18_000, 'C,E'),
-  ELDU: entry(7000, 13_000, 16_000, 'E'),
-  EENTER: entry(2500, 5500, 12_000, 'A,C'),
-  EEXIT: entry(2000, 4500, 8000, 'A,C'),
-  AEX: entry(2000, 4000, 8000, 'E'),
-  ERESUME: entry(2500, 5000, 12_000, 'E'),
-  REFILL: entry(0, 5000, 20_000, 'E'),
-  ADD_SW: entry(5000, 10_000, 15_000, 'B'),
-  ADD_USER: entry(5000, 10_000, 20_000, 'B'),
-  NUMA_REMOTE: entry(0, 0, 0, '-'),
-};
-
-/** Ice Lake-SP and later: SGX2, total memory encryption, large EPC. */
-export const serverCosts: CostEntries = {
-  ...common,
-  ECREATE: entry(10_000, 20_000, 35_000, 'C,E'),
-  EADD: entry(3000, 6000, 11_000, 'C'),
-  EEXTEND: entry(2000, 4000, 6000, 'C,E'),
-  EINIT: entry(40_000, 70_000, 120_000, 'C,E'),
-  EREMOVE: entry(1000, 2500, 4500, 'C,E'),
-  EAUG: entry(3000, 6000, 10_000, 'C,E'),
-  EACCEPT: entry(3000, 6000, 10_000, 'C,E'),
-  EMODT: entry(2000, 4000, 6400, 'C,E'),
-  EMODPR: entry(2500, 5000, 8000, 'C,E'),
-  EMODPE: entry(3000, 6000, 9600, 'C,E'),
-  EPA: entry(1500, 3000, 6000, 'E'),
-  EBLOCK: entry(400, 900, 1600, 'E'),
-  ETRACK: entry(300, 600, 1500, 'E'),
-  EWB: entry(6000, 9000, 14_000, 'C,E'),
-  ELDU: entry(5000, 8000, 12_000, 'E'),
-  EENTER: entry(3000, 5000, 8000, 'A,C'),
-  EEXIT: entry(2000, 3500, 6000, 'A,C'),
-  AEX: entry(2000, 3500, 7000, 'E'),
-  ERESUME: entry(3000, 4500, 8000, 'E'),
-  REFILL: entry(0, 3000, 15_000, 'E'),
-  ADD_SW: entry(4000, 6500, 12_000, 'B'),
-  ADD_USER: entry(4000, 8000, 15_000, 'B'),
-  NUMA_REMOTE: entry(3000, 5000, 10_000, 'E'),
-};
+import type { CostKey, CostName, CostTable } from '@epckit/interface';
+import { COST_COUNT, Cost, costNames, MisuseError } from '@epckit/interface';
+import type { CostEntries, CostEntry, CostGrade } from './cost-entries.js';
+import { clientCosts, costSources, serverCosts } from './cost-entries.js';
 
 /** Named cost tables. */
 export const costPresets: Readonly<Record<string, CostEntries>> = {
   client: clientCosts,
   server: serverCosts,
 };
+
+/**
+ * How far one value of a cost table can be trusted: the weakest of its grades decides.
+ *
+ * - `published` stated by public text (A)
+ * - `computed` from raw data that others published (B)
+ * - `unconfirmed` figure of a paper that was not re-read (C)
+ * - `measured` on a machine without SGX (D)
+ * - `assumption` estimated (E)
+ * - `model` a unit of the model, or what the run gives
+ * - `user` given by the user
+ */
+export type CostStatus =
+  | 'published'
+  | 'computed'
+  | 'unconfirmed'
+  | 'measured'
+  | 'assumption'
+  | 'model'
+  | 'user';
+
+/** One line of a table that says where costs come from. */
+export interface CostDescription {
+  /** Key of the entry. */
+  readonly key: CostKey;
+  /** Its name. */
+  readonly name: CostName;
+  /** Cycles that the table has. */
+  readonly cycles: number;
+  /** Smallest plausible value, of the preset. */
+  readonly min: number;
+  /** Largest plausible value, of the preset. */
+  readonly max: number;
+  /** Grade of the preset's value. */
+  readonly grade: CostGrade;
+  /** How far {@link cycles} can be trusted. */
+  readonly status: CostStatus;
+  /** Where {@link cycles} come from. */
+  readonly source: string;
+}
 
 /**
  * Makes a cost table from the typical values of `entries`, with single entries replaced.
@@ -133,4 +71,61 @@ export function createCostTable(
     table[Cost[name as CostName]] = cycles;
   }
   return table;
+}
+
+/**
+ * Describes the table that {@link createCostTable} makes of the same arguments: source and status of each entry, in
+ * order of the keys. A value that the user gives has the status `user`, also where it is that of the preset.
+ *
+ * @throws MisuseError as {@link createCostTable}
+ */
+export function describeCosts(
+  entries: CostEntries = clientCosts,
+  overrides: Readonly<Record<string, number>> = {},
+): readonly CostDescription[] {
+  const table = createCostTable(entries, overrides);
+  return costNames.map((name) => {
+    const { min, max, grade } = entries[name];
+    const isUser = Object.hasOwn(overrides, name);
+    const status = isUser ? 'user' : statusOf(grade);
+    const source = isUser ? 'given by the user' : costSources[name];
+    return { key: Cost[name], name, cycles: table[Cost[name]] as number, min, max, grade, status, source };
+  });
+}
+
+/**
+ * Entries with the four transitions (EENTER, EEXIT, AEX, ERESUME) multiplied, rounded to whole cycles: 1.75 for the
+ * microcode of the Spectre era, 2.25 for that of L1TF (ratios of sgx-perf, Middleware'18).
+ */
+export function scaleTransitions(entries: CostEntries, factor: number): CostEntries {
+  if (!(factor > 0 && Number.isFinite(factor))) {
+    throw new MisuseError(`The factor of transition costs must be a positive number, not ${factor}.`);
+  }
+  const scaled = ({ min, typical, max, grade }: CostEntry): CostEntry => ({
+    min: Math.round(min * factor),
+    typical: Math.round(typical * factor),
+    max: Math.round(max * factor),
+    grade,
+  });
+  const { EENTER, EEXIT, AEX, ERESUME } = entries;
+  return {
+    ...entries,
+    EENTER: scaled(EENTER),
+    EEXIT: scaled(EEXIT),
+    AEX: scaled(AEX),
+    ERESUME: scaled(ERESUME),
+  };
+}
+
+/** From the weakest to the strongest grade. */
+const weakestFirst: readonly (readonly [string, CostStatus])[] = [
+  ['E', 'assumption'],
+  ['C', 'unconfirmed'],
+  ['D', 'measured'],
+  ['B', 'computed'],
+  ['A', 'published'],
+];
+
+function statusOf(grade: CostGrade): CostStatus {
+  return weakestFirst.find(([letter]) => grade.includes(letter))?.[1] ?? 'model';
 }

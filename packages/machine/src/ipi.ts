@@ -1,7 +1,8 @@
-import type { CpuId, CpuSet, IpiSender, Op, Probe, Routine, Thread } from '@epckit/interface';
+import type { CostKey, CpuId, CpuSet, IpiSender, Op, Probe, Routine, Thread } from '@epckit/interface';
 import { Cost, Mode, op } from '@epckit/interface';
 import type { Blocker } from './blocker.js';
 import type { MachineThread } from './thread.js';
+import type { TimedDriver } from './timed.js';
 import type { Shared } from './world.js';
 
 /** What an interrupt does on its CPU. */
@@ -15,6 +16,10 @@ export interface InterruptHandler {
 /** What an IPI sender needs of the machine. */
 export interface IpiHost {
   readonly shared: Shared;
+  /** Driver of the timed world. */
+  readonly timed: TimedDriver;
+  /** What one target costs. */
+  readonly targetCost: CostKey;
   /** Starts an interrupt routine on `cpu`; explored world only. */
   interrupt(cpu: CpuId, routine: (thread: MachineThread) => Routine<void>): MachineThread;
 }
@@ -23,6 +28,7 @@ export interface IpiHost {
 class Round implements Blocker {
   readonly name = 'ipi.acknowledgement';
   readonly isIdle = false;
+  readonly spins = false;
   readonly pending: MachineThread[] = [];
   interrupted = 0;
 
@@ -37,7 +43,8 @@ class Round implements Blocker {
 
 /**
  * Sends IPIs. In the explored world every target is interrupted by a thread of its own, at a moment that the
- * schedule chooses; elsewhere the interrupt arrives at the sender's time.
+ * schedule chooses; elsewhere the interrupt arrives at the sender's time, on top of whatever runs there. In the
+ * timed world the sender waits until the handlers have answered.
  */
 export class Ipi implements IpiSender {
   /** Rounds that were sent. */
@@ -69,7 +76,8 @@ export class Ipi implements IpiSender {
     this.#probe?.ipiSent(thread.id, targets);
     this.rounds++;
     if (this.#host.shared.world !== 'explored') {
-      const interrupted = this.#deliverNow(sender, targets);
+      const isTimed = this.#host.shared.world === 'timed';
+      const interrupted = isTimed ? this.#deliverInTime(sender, targets) : this.#deliverNow(sender, targets);
       this.interruptedCpus += interrupted;
       return interrupted;
     }
@@ -88,15 +96,39 @@ export class Ipi implements IpiSender {
     let interrupted = 0;
     for (const cpu of targets) {
       if (cpu === sender.cpu) continue;
-      sender.spend(Cost.IPI_CPU);
+      sender.spend(this.#host.targetCost);
       if (this.#handler.arrive(sender, cpu)) interrupted++;
     }
     for (const cpu of targets) if (cpu !== sender.cpu) this.#handler.leave(sender, cpu);
     return interrupted;
   }
 
+  /** The handler runs on the target's time. The round ends when the last one has answered. */
+  #deliverInTime(sender: MachineThread, targets: readonly CpuId[]): number {
+    const { timed, targetCost } = this.#host;
+    let interrupted = 0;
+    let answered = 0;
+    for (const cpu of targets) if (cpu !== sender.cpu) timed.catchUpCpu(sender, cpu);
+    for (const cpu of targets) {
+      if (cpu === sender.cpu) continue;
+      const target = timed.currentOf(cpu);
+      const before = target?.clock ?? 0;
+      const arrival = sender.spend(targetCost);
+      if (this.#handler.arrive(sender, cpu)) interrupted++;
+      answered = Math.max(answered, arrival + (target?.clock ?? 0) - before);
+    }
+    sender.waitUntil(answered, Cost.IPI_WAIT);
+    for (const cpu of targets) {
+      if (cpu === sender.cpu) continue;
+      this.#handler.leave(sender, cpu);
+      timed.interrupted(cpu);
+    }
+    return interrupted;
+  }
+
   #deliverLater(sender: MachineThread, targets: readonly CpuId[]): Round {
     const round = new Round();
+    const { targetCost } = this.#host;
     const { checking } = this.#host.shared;
     checking?.touched(sender, this.#object, Mode.WRITE);
     for (const cpu of targets) {
@@ -109,7 +141,7 @@ export class Ipi implements IpiSender {
       };
       round.pending.push(
         this.#host.interrupt(cpu, function* deliver(target): Routine<void> {
-          if (target.spend(Cost.IPI_CPU) > target.limit) yield arriving;
+          if (target.spend(targetCost) > target.limit) yield arriving;
           handle(target);
         }),
       );

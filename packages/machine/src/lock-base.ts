@@ -2,6 +2,7 @@ import type { Op } from '@epckit/interface';
 import { Cost, InvariantViolation, Mode, op } from '@epckit/interface';
 import type { Blocker } from './blocker.js';
 import type { HeldLock } from './lock-order.js';
+import { LockMeter } from './lock-statistics.js';
 import type { MachineThread } from './thread.js';
 import type { Shared } from './world.js';
 
@@ -13,16 +14,19 @@ export abstract class ExclusiveLock implements Blocker, HeldLock {
   readonly acquire: Op;
   readonly lockClass: number;
   readonly isIdle = false;
+  abstract readonly spins: boolean;
   protected readonly shared: Shared;
   protected owner: MachineThread | null = null;
   /** Threads that found the lock taken, in order of arrival. Null while there has been no contention. */
   #waiters: MachineThread[] | null = null;
+  protected readonly meter: LockMeter;
 
   constructor(name: string, shared: Shared) {
     this.name = name;
     this.shared = shared;
     this.lockClass = shared.lockOrder.classOf(name);
     this.acquire = op(shared.objects.range(name, 1), Mode.ACQUIRE);
+    this.meter = new LockMeter(name, shared);
   }
 
   mustWait(thread: MachineThread): boolean {
@@ -30,25 +34,27 @@ export abstract class ExclusiveLock implements Blocker, HeldLock {
       if (this.owner === thread) throw this.misused(thread, 'takes the lock that it holds already');
       if (thread.spend(Cost.LOCK_FAST) > thread.limit) return this.#announce(thread);
     }
-    if (this.owner !== null || this.#isOthersTurn(thread)) return this.#enqueue(thread);
+    if (this.#mustQueue(thread)) return this.#enqueue(thread);
     thread.announced = 0;
     thread.blockedOn = null;
     this.owner = thread;
-    if (this.#waiters !== null) this.#dequeue(thread);
+    const hasWaited = this.#waiters !== null && this.#dequeue(thread);
     this.shared.lockOrder.taken(thread, this);
     this.shared.checking?.acquired(thread, this.acquire);
     this.entered(thread);
+    this.meter.acquired(thread, this.acquire, hasWaited);
     return false;
   }
 
   release(thread: MachineThread): void {
     if (this.owner !== thread) throw this.misused(thread, 'releases a lock that it does not hold');
+    this.meter.released(thread);
     this.leaving(thread);
     this.shared.lockOrder.released(thread, this);
     this.shared.checking?.released(thread, this.acquire);
     this.owner = null;
     const next = this.#waiters?.[0];
-    if (next !== undefined) this.shared.becameRunnable(next, thread.clock, Cost.LOCK_WAIT);
+    if (next !== undefined) this.#handOver(next, thread.clock);
   }
 
   isHeldBy(thread: MachineThread): boolean {
@@ -56,11 +62,16 @@ export abstract class ExclusiveLock implements Blocker, HeldLock {
   }
 
   canProceed(thread: MachineThread): boolean {
-    return this.owner === null && !this.#isOthersTurn(thread);
+    return this.owner === null && this.freeAt <= thread.clock && !this.#isOthersTurn(thread);
   }
 
   holders(): readonly MachineThread[] {
     return this.owner === null ? [] : [this.owner];
+  }
+
+  /** Time from which on the lock can be taken: that of the last section. Mutexes are free when nobody has them. */
+  protected get freeAt(): number {
+    return Number.NEGATIVE_INFINITY;
   }
 
   /** The thread has got the lock. */
@@ -81,21 +92,41 @@ export abstract class ExclusiveLock implements Blocker, HeldLock {
     return true;
   }
 
+  /**
+   * Has the thread to stop and wait? Within another section it cannot stop, and it need not if nobody else comes
+   * before the lock is free: then it waits where it is.
+   */
+  #mustQueue(thread: MachineThread): boolean {
+    if (this.owner !== null) return true;
+    if (this.shared.world === 'timed' && thread.spinDepth > 0) return false;
+    if (this.#isOthersTurn(thread)) return true;
+    const { freeAt } = this;
+    return freeAt > thread.clock && (freeAt > thread.limit || this.#waiters?.[0] === thread);
+  }
+
   #enqueue(thread: MachineThread): true {
     thread.blockedOn = this;
     thread.announced = this.acquire;
     this.#waiters ??= [];
     if (!this.#waiters.includes(thread)) {
       this.#waiters.push(thread);
-      this.shared.probe?.lockContended(thread.id, this.acquire);
+      this.meter.begins(thread, this.acquire);
     }
+    // The section before has been executed: its end is known.
+    if (this.owner === null && this.#waiters[0] === thread) this.#handOver(thread, this.freeAt);
     return true;
   }
 
-  #dequeue(thread: MachineThread): void {
+  #handOver(next: MachineThread, time: number): void {
+    this.meter.waits(next, time);
+    this.shared.becameRunnable(next, time, Cost.LOCK_WAIT);
+  }
+
+  #dequeue(thread: MachineThread): boolean {
     const waiters = this.#waiters as MachineThread[];
     const index = waiters.indexOf(thread);
     if (index >= 0) waiters.splice(index, 1);
+    return index >= 0;
   }
 
   /** Hand-over goes to the first waiter; a search decides by itself. */

@@ -16,7 +16,7 @@ import type {
   Srcu,
   WaitQueue,
 } from '@epckit/interface';
-import { Cost, MisuseError } from '@epckit/interface';
+import { COST_COUNT, Cost, MisuseError } from '@epckit/interface';
 import { Checking } from './checking.js';
 import { createCostTable } from './cost-table.js';
 import type { Interposer } from './direct.js';
@@ -26,6 +26,8 @@ import { ExploredDriver } from './explored.js';
 import type { InterruptHandler } from './ipi.js';
 import { Ipi } from './ipi.js';
 import { LockOrder } from './lock-order.js';
+import type { LockStatistics } from './lock-statistics.js';
+import { LockCounts } from './lock-statistics.js';
 import { ModelMutex } from './mutex.js';
 import { Objects } from './objects.js';
 import { Progress } from './progress.js';
@@ -35,7 +37,9 @@ import { ModelSpinLock } from './spin-lock.js';
 import { ModelSrcu } from './srcu.js';
 import type { ThreadOptions } from './thread.js';
 import { MachineThread } from './thread.js';
+import type { SchedulerCounts, TimedOptions } from './timed.js';
 import { TimedDriver } from './timed.js';
+import type { CpuTime, SwitchHandler } from './timed-cpu.js';
 import { ModelWaitQueue } from './wait-queue.js';
 import type { WorkQueue } from './work-queue.js';
 import { ModelWorkQueue } from './work-queue.js';
@@ -54,6 +58,10 @@ export interface MachineOptions {
   readonly checking?: boolean;
   /** Listener of trace points, or null (default). */
   readonly probe?: Probe | null;
+  /** How the timed world runs. */
+  readonly timed?: TimedOptions;
+  /** The machine is a guest without IPI virtualisation: a target of an IPI costs `IPI_GUEST`. Default: off. */
+  readonly hasTrappedIpis?: boolean;
 }
 
 /** When kernel threads run in the direct world. */
@@ -83,6 +91,10 @@ export class Machine implements LockFactory {
   readonly #nodes: readonly NodeId[];
   readonly #threads: MachineThread[] = [];
   readonly #kernelThreads: MachineThread[] = [];
+  readonly #hasTrappedIpis: boolean;
+  /** Cycles that each CPU has spent, by cost key. */
+  readonly #spent: readonly Float64Array[];
+  readonly #lockCounts = new Map<string, LockCounts>();
   readonly #shared: Shared;
   readonly #progress: Progress;
   /** Object that stands for the order in which threads are made. */
@@ -96,6 +108,8 @@ export class Machine implements LockFactory {
     this.#nodes = options.cpus.map((cpu) => cpu.node);
     this.cpuCount = options.cpus.length;
     this.costs = options.costs ?? createCostTable();
+    this.#spent = this.#nodes.map(() => new Float64Array(COST_COUNT));
+    this.#hasTrappedIpis = options.hasTrappedIpis ?? false;
     this.#progress = new Progress(this.objects.range('change', 1));
     this.#numbering = this.objects.range('thread numbers', 1);
     this.checking = options.checking === true ? new Checking(this.objects, this.#progress) : null;
@@ -105,7 +119,7 @@ export class Machine implements LockFactory {
       () => this.#kernelThreads,
       () => this.changes(),
     );
-    this.#timed = new TimedDriver(this.#shared);
+    this.#timed = new TimedDriver(this.#shared, this.costs, this.#spent, options.timed ?? {});
     this.#explored = new ExploredDriver(
       this.#shared,
       () => this.#threads,
@@ -144,6 +158,7 @@ export class Machine implements LockFactory {
     const host = {
       costs: this.costs,
       progress: this.#progress,
+      cpuCycles: this.#spent[options.cpu] ?? new Float64Array(COST_COUNT),
       nodeOf: (cpu: CpuId) => this.nodeOf(cpu),
       signalObject,
     };
@@ -160,6 +175,7 @@ export class Machine implements LockFactory {
     thread.announced = 0;
     thread.pending = 0;
     thread.routine = routine;
+    if (this.world === 'timed') this.#timed.admit(thread);
   }
 
   /** Direct world: runs `routine` on `thread` to its end and returns its result. */
@@ -176,6 +192,7 @@ export class Machine implements LockFactory {
   get interposer(): Interposer | null {
     return this.#direct.interposer;
   }
+  /** Sets whom runs ask. */
   set interposer(interposer: Interposer | null) {
     this.#direct.interposer = interposer;
   }
@@ -196,6 +213,50 @@ export class Machine implements LockFactory {
     }
   }
 
+  /** How a CPU has spent its time in the timed world. */
+  timeOf(cpu: CpuId): CpuTime {
+    this.nodeOf(cpu);
+    return this.#timed.timeOf(cpu);
+  }
+
+  /** What the locks have seen in the timed world, by class name and in order of their first lock. */
+  lockStatistics(): readonly LockStatistics[] {
+    return [...this.#lockCounts.values()].map((counts) => counts.snapshot());
+  }
+
+  /** What running the timed world has cost so far. */
+  get schedulerCounts(): SchedulerCounts {
+    return this.#timed.counts;
+  }
+
+  /**
+   * Timed world: called when a CPU changes from one thread to another, directly before. It may charge the thread
+   * that leaves if that was still running (an asynchronous exit), and nobody else.
+   */
+  get onSwitch(): SwitchHandler | null {
+    return this.#timed.onSwitch;
+  }
+  /** Sets what is called. */
+  set onSwitch(handler: SwitchHandler | null) {
+    this.#timed.onSwitch = handler;
+  }
+
+  /** Thread that has the CPU in the timed world, or null. */
+  currentOf(cpu: CpuId): MachineThread | null {
+    return this.#timed.currentOf(cpu);
+  }
+
+  /**
+   * Timed world: whoever is about to look at state of `domain` that a thread touches in spite of a promise
+   * (`MachineThread.promiseQuiet`), or to change what it reads, calls this directly after a point or in a spinlock
+   * section. Nothing in the other worlds.
+   *
+   * @throws InvariantViolation without a point before
+   */
+  catchUp(thread: MachineThread, domain: number): void {
+    if (this.#shared.world === 'timed') this.#timed.catchUp(thread, domain);
+  }
+
   /** Explored world: runs all started threads, one step at a time, as `schedule` chooses. */
   runExplored(schedule: Schedule, options: ExecutionOptions): ExecutionResult {
     return this.#explored.run(schedule, options);
@@ -208,7 +269,8 @@ export class Machine implements LockFactory {
       this.start(thread, routine(thread));
       return thread;
     };
-    return new Ipi({ shared: this.#shared, interrupt }, handler, probe);
+    const targetCost = this.#hasTrappedIpis ? Cost.IPI_GUEST : Cost.IPI_CPU;
+    return new Ipi({ shared: this.#shared, interrupt, timed: this.#timed, targetCost }, handler, probe);
   }
 
   spinLock(name: string): SpinLock {
@@ -248,18 +310,27 @@ export class Machine implements LockFactory {
       probe,
       world: 'direct',
       running: null,
+      lockCountsOf: (name) => this.#lockCountsOf(name),
       becameRunnable: (thread, time, key) => this.#becameRunnable(thread, time, key),
     };
   }
 
+  #lockCountsOf(name: string): LockCounts {
+    let counts = this.#lockCounts.get(name);
+    if (counts === undefined) {
+      counts = new LockCounts(name);
+      this.#lockCounts.set(name, counts);
+    }
+    return counts;
+  }
+
   /** A blocked thread can go on: its clock catches up, and the running CPU learns of the event. */
   #becameRunnable(thread: MachineThread, time: number, key: CostKey): void {
-    if (this.#shared.world === 'explored') return;
+    const { world } = this.#shared;
+    if (world === 'timed') this.#timed.wake(thread, time, key);
+    if (world !== 'direct') return;
     thread.waitUntil(time, key);
     if (thread.blockedOn?.isIdle === true) thread.spend(Cost.WAKEUP);
-    const running = this.#shared.running;
-    if (this.#shared.world !== 'timed' || running === null || running.cpu === thread.cpu) return;
-    running.lowerLimit(running.cpu < thread.cpu ? thread.clock : thread.clock - 1);
   }
 }
 

@@ -49,6 +49,7 @@ export class Progress {
 /** Waits until shared state has changed. */
 export class ChangeWait implements Blocker {
   readonly isIdle = false;
+  readonly spins = false;
   readonly name: string;
   /** Turn that was made in vain. */
   readonly place: string;

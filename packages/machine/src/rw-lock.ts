@@ -2,6 +2,7 @@ import type { Op, RwLock } from '@epckit/interface';
 import { Cost, InvariantViolation, Mode, op } from '@epckit/interface';
 import type { Blocker } from './blocker.js';
 import type { HeldLock } from './lock-order.js';
+import { LockMeter } from './lock-statistics.js';
 import type { MachineThread } from './thread.js';
 import type { Shared } from './world.js';
 
@@ -17,10 +18,14 @@ export class ModelRwLock implements RwLock, Blocker, HeldLock {
   readonly acquireWrite: Op;
   readonly lockClass: number;
   readonly isIdle = false;
+  readonly spins = false;
   readonly #shared: Shared;
   readonly #readers: MachineThread[] = [];
   readonly #waiters: Waiter[] = [];
+  readonly #meter: LockMeter;
   #writer: MachineThread | null = null;
+  /** What the order check was told when the writer took the lock. */
+  #hold: HeldLock = this;
 
   constructor(name: string, shared: Shared) {
     this.name = name;
@@ -29,14 +34,15 @@ export class ModelRwLock implements RwLock, Blocker, HeldLock {
     const object = shared.objects.range(name, 1);
     this.acquireRead = op(object, Mode.ACQUIRE_SHARED);
     this.acquireWrite = op(object, Mode.ACQUIRE);
+    this.#meter = new LockMeter(name, shared);
   }
 
   mustWaitRead(thread: MachineThread): boolean {
     return this.#mustWait(thread, this.acquireRead, false);
   }
 
-  mustWaitWrite(thread: MachineThread): boolean {
-    return this.#mustWait(thread, this.acquireWrite, true);
+  mustWaitWrite(thread: MachineThread, isNested = false): boolean {
+    return this.#mustWait(thread, this.acquireWrite, true, isNested);
   }
 
   releaseRead(thread: MachineThread): void {
@@ -51,6 +57,7 @@ export class ModelRwLock implements RwLock, Blocker, HeldLock {
   releaseWrite(thread: MachineThread): void {
     if (this.#writer !== thread) throw this.#misused(thread, 'releases a write lock that it does not hold');
     this.#writer = null;
+    this.#meter.released(thread);
     this.#released(thread, this.acquireWrite);
   }
 
@@ -66,7 +73,7 @@ export class ModelRwLock implements RwLock, Blocker, HeldLock {
     return this.#writer === null ? this.#readers : [this.#writer];
   }
 
-  #mustWait(thread: MachineThread, announcement: Op, isWriter: boolean): boolean {
+  #mustWait(thread: MachineThread, announcement: Op, isWriter: boolean, isNested = false): boolean {
     if (thread.spinDepth > 0) throw this.#misused(thread, 'takes a sleeping lock under a spinlock');
     if (thread.announced !== announcement) {
       if (this.isHeldBy(thread)) throw this.#misused(thread, 'takes the lock that it holds already');
@@ -76,11 +83,13 @@ export class ModelRwLock implements RwLock, Blocker, HeldLock {
     if (!this.#isFree(thread, isWriter)) return this.#block(thread, announcement, isWriter, true);
     thread.announced = 0;
     thread.blockedOn = null;
-    if (this.#waiters.length > 0) this.#dequeue(thread);
+    const hasWaited = this.#waiters.length > 0 && this.#dequeue(thread);
     if (isWriter) this.#writer = thread;
     else this.#readers.push(thread);
-    this.#shared.lockOrder.taken(thread, this);
+    this.#hold = isNested ? this.#nested() : this;
+    this.#shared.lockOrder.taken(thread, this.#hold);
     this.#shared.checking?.acquired(thread, announcement);
+    this.#meter.acquired(thread, announcement, hasWaited);
     return false;
   }
 
@@ -90,7 +99,7 @@ export class ModelRwLock implements RwLock, Blocker, HeldLock {
     thread.blockedOn = isContended || this.#shared.world === 'explored' ? this : null;
     if (isContended && !this.#waiters.some((waiter) => waiter.thread === thread)) {
       this.#waiters.push({ thread, isWriter });
-      this.#shared.probe?.lockContended(thread.id, announcement);
+      this.#meter.begins(thread, announcement);
     }
     return true;
   }
@@ -106,19 +115,27 @@ export class ModelRwLock implements RwLock, Blocker, HeldLock {
   }
 
   #released(thread: MachineThread, announcement: Op): void {
-    this.#shared.lockOrder.released(thread, this);
+    this.#shared.lockOrder.released(thread, this.#hold);
     this.#shared.checking?.released(thread, announcement);
     for (const waiter of this.#waiters) {
       if (!this.#isFree(waiter.thread, waiter.isWriter)) break;
       // Readers at the head could go on before a reader left.
       if (announcement === this.acquireRead && !waiter.isWriter) break;
+      this.#meter.waits(waiter.thread, thread.clock);
       this.#shared.becameRunnable(waiter.thread, thread.clock, Cost.LOCK_WAIT);
     }
   }
 
-  #dequeue(thread: MachineThread): void {
+  /** The lock as the order check sees it while a lock of its class is held on purpose. */
+  #nested(): HeldLock {
+    const name = `${this.name}/1`;
+    return { name, lockClass: this.#shared.lockOrder.classOf(name) };
+  }
+
+  #dequeue(thread: MachineThread): boolean {
     const index = this.#waiters.findIndex((waiter) => waiter.thread === thread);
     if (index >= 0) this.#waiters.splice(index, 1);
+    return index >= 0;
   }
 
   #misused(thread: MachineThread, what: string): InvariantViolation {

@@ -11,6 +11,7 @@ import type { Shared } from './world.js';
 export class ModelSrcu implements Srcu, Blocker {
   readonly name: string;
   readonly isIdle = false;
+  readonly spins = false;
   readonly #shared: Shared;
   readonly #object: number;
   readonly #arriving: Op;

@@ -30,6 +30,8 @@ export interface ThreadOptions {
 export interface ThreadHost {
   readonly costs: CostTable;
   readonly progress: Progress;
+  /** Cycles that the thread's CPU has spent, by cost key. */
+  readonly cpuCycles: Float64Array;
   nodeOf(cpu: CpuId): NodeId;
   /** First object of the thread's own objects. */
   readonly signalObject: number;
@@ -84,6 +86,36 @@ export class MachineThread implements Thread {
   spinDepth = 0;
   /** Limit to restore when the last spinlock is released. */
   outerLimit = 0;
+  /** Clock at the acquisition of the outermost spinlock: the time at which its section takes effect. */
+  sectionStart = 0;
+  /**
+   * Timed world: what the thread has waited for the lock that it is getting.
+   *
+   * @internal
+   */
+  lockWait = 0;
+  /**
+   * Timed world: since when the thread has been able to run.
+   *
+   * @internal
+   */
+  readyAt = 0;
+  /**
+   * Timed world: is the thread in the run queue of its CPU?
+   *
+   * @internal
+   */
+  isQueued = false;
+  /**
+   * Timed world: did the thread leave its CPU to wait for a lock or a grace period? It is switched to again then.
+   *
+   * @internal
+   */
+  hasSlept = false;
+  /** Until when others see nothing of the thread; see {@link promiseQuiet}. */
+  quietUntil = 0;
+  /** Whose state the promise excepts. */
+  quietDomain = -1;
   /** Last turn of an unbounded loop, for runaway reports. */
   lastTurnSite = '';
   /** Key of that turn. */
@@ -91,6 +123,7 @@ export class MachineThread implements Thread {
 
   readonly #costs: CostTable;
   readonly #progress: Progress;
+  readonly #cpuCycles: Float64Array;
 
   /** @internal */
   constructor(id: ThreadId, options: ThreadOptions, host: ThreadHost) {
@@ -105,11 +138,13 @@ export class MachineThread implements Thread {
     this.changeWaiting = op(host.progress.object, Mode.WAIT);
     this.#costs = host.costs;
     this.#progress = host.progress;
+    this.#cpuCycles = host.cpuCycles;
   }
 
   spend(key: CostKey): number {
     const cycles = this.#costs[key] as number;
     (this.cycles[key] as number) += cycles;
+    (this.#cpuCycles[key] as number) += cycles;
     (this.counts[key] as number)++;
     this.clock += cycles;
     return this.clock;
@@ -117,6 +152,7 @@ export class MachineThread implements Thread {
 
   spendCycles(key: CostKey, cycles: number): number {
     (this.cycles[key] as number) += cycles;
+    (this.#cpuCycles[key] as number) += cycles;
     (this.counts[key] as number)++;
     this.clock += cycles;
     return this.clock;
@@ -134,14 +170,33 @@ export class MachineThread implements Thread {
     return this.routine !== null && (this.blockedOn === null || this.blockedOn.canProceed(this));
   }
 
-  /** Lets the clock reach `time`; what lies between is charged to `key`. */
+  /** Lets the clock reach `time` on the CPU; what lies between is charged to `key`. */
   waitUntil(time: number, key: CostKey): void {
     if (time > this.clock) this.spendCycles(key, time - this.clock);
+  }
+
+  /** Lets the clock reach `time` while others may have the CPU: the thread's time, not the CPU's. */
+  sleepUntil(time: number, key: CostKey): void {
+    if (time <= this.clock) return;
+    (this.cycles[key] as number) += time - this.clock;
+    (this.counts[key] as number)++;
+    this.clock = time;
+  }
+
+  /**
+   * Promises that until `time` the thread does nothing which another CPU can see, except to state of `domain` (an
+   * enclave) that others look at only after `Machine.catchUp(…, domain)`. Given before a stop of a thread that
+   * computes, it lets other CPUs run on meanwhile. A promise cannot be taken back: a later one extends it.
+   */
+  promiseQuiet(domain: number, time: number): void {
+    this.quietDomain = domain;
+    if (time > this.quietUntil) this.quietUntil = time;
   }
 
   /** Sets the clock and forgets what was spent: what came before was preparation. */
   startAt(clock: number): void {
     this.clock = clock;
+    this.quietUntil = 0;
     this.cycles.fill(0);
     this.counts.fill(0);
   }

@@ -8,6 +8,7 @@ import type { Shared } from './world.js';
 export class ModelWaitQueue implements WaitQueue, Blocker {
   readonly name: string;
   readonly isIdle = true;
+  readonly spins = false;
   readonly #shared: Shared;
   readonly #object: number;
   readonly #waiting: Op;

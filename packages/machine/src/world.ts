@@ -1,6 +1,7 @@
 import type { CostKey, Probe } from '@epckit/interface';
 import type { Checking } from './checking.js';
 import type { LockOrder } from './lock-order.js';
+import type { LockCounts } from './lock-statistics.js';
 import type { Objects } from './objects.js';
 import type { Progress } from './progress.js';
 import type { MachineThread } from './thread.js';
@@ -26,6 +27,8 @@ export interface Shared {
   readonly probe: Probe | null;
   /** Thread that runs now, or null between steps. */
   running: MachineThread | null;
+  /** Statistics of the locks named `name`. */
+  lockCountsOf(name: string): LockCounts;
   /** A blocked or sleeping thread can go on since `time`; its wait is charged to `key`. */
   becameRunnable(thread: MachineThread, time: number, key: CostKey): void;
 }

@@ -3,7 +3,15 @@ import type { CostName } from '@epckit/interface';
 import { COST_COUNT, Cost, costNames } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import type { CostEntry } from '../src/index.js';
-import { clientCosts, costPresets, createCostTable, serverCosts } from '../src/index.js';
+import {
+  clientCosts,
+  costPresets,
+  costSources,
+  createCostTable,
+  describeCosts,
+  scaleTransitions,
+  serverCosts,
+} from '../src/index.js';
 
 type Range = readonly [number, number, number];
 const range = ({ min, typical, max }: CostEntry): Range => [min, typical, max];
@@ -92,13 +100,16 @@ const published: Partial<Record<CostName, readonly [Range, Range?]>> = {
   LOCK_FAST: [[15, 25, 60]],
   WAKEUP: [[3000, 10_000, 100_000]],
   CONTEXT_SWITCH: [[2000, 4000, 10_000]],
+  LOCK_LOCAL: [[70, 150, 600]],
+  LOCK_REMOTE: [[300, 500, 1500]],
+  IPI_GUEST: [[20_000, 35_000, 60_000]],
   NUMA_REMOTE: [
     [0, 0, 0],
     [3000, 5000, 10_000],
   ],
 };
 
-const unitsOfTheModel: CostName[] = ['COMPUTE', 'LOCK_WAIT', 'EVENT_WAIT', 'STEP'];
+const unitsOfTheModel: CostName[] = ['COMPUTE', 'LOCK_WAIT', 'EVENT_WAIT', 'STEP', 'IPI_WAIT', 'CPU_WAIT'];
 
 describe('cost entries', () => {
   it.each(Object.entries(published))('%s is as published', (name, [client, server = client]) => {
@@ -183,6 +194,106 @@ describe('a cost table', () => {
   });
 });
 
+/** Grade letters of the published table; the second where the parts differ. */
+const grades: Partial<Record<CostName, readonly [string, string?]>> = {
+  ECREATE: ['C,E'],
+  EADD: ['C'],
+  EEXTEND: ['C,E'],
+  EINIT: ['C,E'],
+  EREMOVE: ['C,E'],
+  EAUG: ['C,E'],
+  EACCEPT: ['C,E'],
+  EMODT: ['C,E'],
+  EMODPR: ['C,E'],
+  EMODPE: ['C,E'],
+  EPA: ['E'],
+  EBLOCK: ['E'],
+  ETRACK: ['E'],
+  EWB: ['C,E'],
+  ELDU: ['E'],
+  EENTER: ['A,C'],
+  EEXIT: ['A,C'],
+  AEX: ['E'],
+  ERESUME: ['E'],
+  REFILL: ['E'],
+  FAULT_KERNEL: ['E'],
+  BACKING_NEW: ['D,E'],
+  BACKING_OLD: ['E'],
+  RECLAIM_SW: ['B'],
+  ADD_SW: ['B'],
+  ADD_USER: ['B'],
+  IPI_FIXED: ['A'],
+  IPI_CPU: ['A'],
+  IPI_GUEST: ['D'],
+  LOCK_FAST: ['D'],
+  LOCK_LOCAL: ['C,D'],
+  LOCK_REMOTE: ['C,D'],
+  WAKEUP: ['E'],
+  CONTEXT_SWITCH: ['E'],
+  NUMA_REMOTE: ['-', 'E'],
+};
+
+describe('the description of a cost table', () => {
+  it.each(Object.entries(grades))('grades %s as published', (name, [client, server = client]) => {
+    expect(clientCosts[name as CostName].grade).toBe(client);
+    expect(serverCosts[name as CostName].grade).toBe(server);
+  });
+
+  it('covers every entry that was published', () => {
+    expect(Object.keys(grades).sort()).toEqual(Object.keys(published).sort());
+  });
+
+  it('lists cycles, range, source and status of each entry in order of the keys', () => {
+    const lines = describeCosts(serverCosts);
+    expect(lines.map(({ name }) => name)).toEqual(costNames);
+    expect(lines.map(({ cycles }) => cycles)).toEqual([...createCostTable(serverCosts)]);
+    expect(lines[Cost.EWB]).toEqual({
+      key: Cost.EWB,
+      name: 'EWB',
+      cycles: 9000,
+      min: 6000,
+      max: 14_000,
+      grade: 'C,E',
+      status: 'assumption',
+      source: "Eleos (EuroSys'17): 12,000 per page when batched; rest estimate",
+    });
+    for (const { source } of lines) expect(source).not.toBe('');
+  });
+
+  it('takes the weakest grade for the status', () => {
+    const statusOf = (name: CostName) => describeCosts(clientCosts)[Cost[name]]?.status;
+    expect([statusOf('IPI_FIXED'), statusOf('ADD_SW'), statusOf('EADD'), statusOf('EENTER')]).toEqual([
+      'published',
+      'computed',
+      'unconfirmed',
+      'unconfirmed',
+    ]);
+    expect([statusOf('LOCK_FAST'), statusOf('ETRACK'), statusOf('STEP')]).toEqual([
+      'measured',
+      'assumption',
+      'model',
+    ]);
+  });
+
+  it('marks what the user gives, also where it is the value of the preset', () => {
+    const lines = describeCosts(clientCosts, { EWB: 14_000, ELDU: 1 });
+    const users = lines.filter(({ status }) => status === 'user');
+    expect(users.map(({ name, cycles, source }) => [name, cycles, source])).toEqual([
+      ['EWB', 14_000, 'given by the user'],
+      ['ELDU', 1, 'given by the user'],
+    ]);
+    expect(() => describeCosts(clientCosts, { EWBX: 1 })).toThrow("There is no cost entry 'EWBX'.");
+  });
+
+  it('of entries for other microcode has only the transitions multiplied', () => {
+    const scaled = scaleTransitions(clientCosts, 2.25);
+    const changed = costNames.filter((name) => scaled[name].typical !== clientCosts[name].typical);
+    expect(changed).toEqual(['EENTER', 'EEXIT', 'AEX', 'ERESUME']);
+    expect(range(scaled.EENTER)).toEqual([5625, 12_375, 27_000]);
+    expect(() => scaleTransitions(clientCosts, 0)).toThrow('not 0.');
+  });
+});
+
 describe('README', () => {
   // Columns are aligned with blanks.
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8').replace(/ +/g, ' ');
@@ -191,6 +302,7 @@ describe('README', () => {
 
   it.each(costNames)('shows %s as it is', (name) => {
     const row = readme.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? 'no row';
+    expect(row).toContain(costSources[name]);
     if (unitsOfTheModel.includes(name)) return expect(row).toContain('| - |');
     expect(row).toContain(`| ${text(clientCosts[name])} | ${text(serverCosts[name])} |`);
     expect(row).toContain(clientCosts[name].grade);

@@ -1,20 +1,9 @@
-import type { CpuSet, Probe } from '@epckit/interface';
+import type { Probe } from '@epckit/interface';
+import { Cost } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import type { InterruptHandler } from '../src/index.js';
-import { compute, machineOf, scheduleInOrder, taskOn } from './set-up.js';
-
-function setOf(...cpus: number[]): CpuSet {
-  const members = new Set(cpus);
-  return {
-    clear: () => members.clear(),
-    add: (cpu) => void members.add(cpu),
-    delete: (cpu) => void members.delete(cpu),
-    has: (cpu) => members.has(cpu),
-    addAll: () => {},
-    size: members.size,
-    next: (from) => [...members].sort((a, b) => a - b).find((cpu) => cpu >= from) ?? -1,
-  };
-}
+import { compute, machineOf, scheduleInOrder, take, taskOn } from './set-up.js';
+import { setOf } from './small-enclaves.js';
 
 /** CPUs above 1 are inside an enclave. */
 function logging(log: string[]): InterruptHandler {
@@ -35,7 +24,7 @@ describe('IPI in the direct and timed world', () => {
     const sender = taskOn(machine, 0);
     const log: string[] = [];
     const ipi = machine.createIpi(logging(log), null);
-    expect(machine.run(sender, ipi.send(sender, setOf(0, 1, 3)))).toBe(1);
+    expect(machine.run(sender, ipi.send(sender, setOf([0, 1, 3])))).toBe(1);
     expect(log).toEqual(['3700 arrives at 1', '4400 arrives at 3', 'leaves 1', 'leaves 3']);
     expect(sender.clock).toBe(4400);
   });
@@ -48,7 +37,7 @@ describe('IPI in the direct and timed world', () => {
       ipiSent: (thread: number, targets: readonly number[]) => rounds.push([thread, ...targets]),
     };
     const ipi = machine.createIpi(logging([]), probe as Partial<Probe> as Probe);
-    machine.run(sender, ipi.send(sender, setOf(1, 2)));
+    machine.run(sender, ipi.send(sender, setOf([1, 2])));
     expect(rounds).toEqual([[sender.id, 1, 2]]);
   });
 
@@ -57,7 +46,7 @@ describe('IPI in the direct and timed world', () => {
     const [sender, other] = [taskOn(machine, 0), taskOn(machine, 2)];
     const log: string[] = [];
     const ipi = machine.createIpi(logging(log), null);
-    machine.start(sender, ipi.send(sender, setOf(2)));
+    machine.start(sender, ipi.send(sender, setOf([2])));
     const working = function* () {
       for (let i = 0; i < 2; i++) {
         yield* compute(other, 2000);
@@ -67,6 +56,88 @@ describe('IPI in the direct and timed world', () => {
     machine.start(other, working());
     machine.runTimed();
     expect(log).toEqual(['2000 works', '3700 arrives at 2', 'leaves 2', '4000 works']);
+  });
+});
+
+describe('IPI in the timed world', () => {
+  /** The sender interrupts CPU 1 at 1000; the handler charges `handler` to what runs there. */
+  const interrupt = (handler: number, hasTrappedIpis = false) => {
+    const machine = machineOf(2, { IPI_CPU: 10, IPI_GUEST: 500 }, { hasTrappedIpis });
+    const [sender, target] = [taskOn(machine, 0), taskOn(machine, 1)];
+    const log: string[] = [];
+    const ipi = machine.createIpi(
+      {
+        arrive(_by, cpu) {
+          machine.currentOf(cpu)?.spendCycles(Cost.AEX, handler);
+          return handler > 0;
+        },
+        leave: (_by, cpu) => void machine.currentOf(cpu)?.spendCycles(Cost.ERESUME, handler / 2),
+      },
+      null,
+    );
+    const send = function* () {
+      yield* compute(sender, 1000);
+      log.push(`interrupted ${yield* ipi.send(sender, setOf([0, 1]))} at ${sender.clock}`);
+    };
+    return { machine, sender, target, log, send };
+  };
+
+  it('delays what runs on the target, and the sender until it has been answered', () => {
+    const { machine, sender, target, log, send } = interrupt(300);
+    machine.start(sender, send());
+    const working = function* () {
+      for (let i = 0; i < 3; i++) {
+        yield* compute(target, 600);
+        log.push(`${target.clock} works`);
+      }
+    };
+    machine.start(target, working());
+    machine.runTimed();
+    // At 1000 the target is in its second step, which would end at 1200.
+    expect(log).toEqual(['600 works', 'interrupted 1 at 1310', '1650 works', '2250 works']);
+    expect(sender.cycles[Cost.IPI_WAIT]).toBe(300);
+    const { idle, cycles, clock } = machine.timeOf(1);
+    expect([idle, cycles[Cost.AEX], cycles[Cost.ERESUME], clock]).toEqual([0, 300, 150, 2250]);
+  });
+
+  it('interrupts a section and a thread that waits for one', () => {
+    for (const waits of [false, true]) {
+      const { machine, sender, target, send } = interrupt(300);
+      const lock = machine.spinLock('lock');
+      machine.start(sender, send());
+      if (waits) {
+        const holder = taskOn(machine, 0, 'holder');
+        machine.start(
+          holder,
+          (function* () {
+            yield* take(holder, lock);
+            yield* compute(holder, 900);
+            lock.release(holder);
+          })(),
+        );
+      }
+      machine.start(
+        target,
+        (function* () {
+          yield* take(target, lock);
+          yield* compute(target, 2000);
+          lock.release(target);
+          yield* compute(target, 0);
+        })(),
+      );
+      machine.runTimed();
+      expect(machine.timeOf(1).cycles[Cost.AEX]).toBe(300);
+      expect(target.clock).toBeGreaterThanOrEqual(2450);
+    }
+  });
+
+  it('costs an idle target nothing, and more in a guest that traps', () => {
+    const { machine, sender, log, send } = interrupt(0, true);
+    machine.start(sender, send());
+    machine.runTimed();
+    expect(log).toEqual(['interrupted 0 at 1500']);
+    expect(sender.cycles[Cost.IPI_GUEST]).toBe(500);
+    expect(machine.timeOf(1)).toMatchObject({ clock: 1500, idle: 1500 });
   });
 });
 
@@ -81,7 +152,7 @@ describe('IPI in the explored world', () => {
     };
     const ipi = machine.createIpi(handler, null);
     const sending = function* () {
-      log.push(`interrupted ${yield* ipi.send(sender, setOf(0, 1, 2))}`);
+      log.push(`interrupted ${yield* ipi.send(sender, setOf([0, 1, 2]))}`);
     };
     const working = function* () {
       yield* compute(other, 1);

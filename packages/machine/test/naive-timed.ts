@@ -18,8 +18,10 @@ export type Event = readonly [number, number, number];
 /** Costs of a run. */
 export interface NaiveCosts {
   readonly lock: number;
+  readonly transfer: number;
   readonly wakeUp: number;
   readonly contextSwitch: number;
+  readonly slice: number;
 }
 
 interface Task {
@@ -27,47 +29,64 @@ interface Task {
   readonly program: Program;
   at: number;
   time: number;
-  state: 'ready' | 'waiting' | 'asleep' | 'awake' | 'ended';
+  readyAt: number;
+  hasSlept: boolean;
+  state: 'ready' | 'waiting' | 'spinning' | 'asleep' | 'awake' | 'ended';
 }
 
-interface Mutex {
+interface Lock {
   holder: Task | null;
   readonly queue: Task[];
+  lastCpu: number;
+  freeAt: number;
+  waited: number;
 }
 
 interface Cpu {
   readonly id: number;
+  readonly queue: Task[];
   time: number;
   current: Task | null;
+  last: Task | null;
+  sliceEnd: number;
 }
+
+const createLock = (): Lock => ({ holder: null, queue: [], lastCpu: -1, freeAt: 0, waited: 0 });
 
 /**
  * The timed world written the obvious way: one action at a time, always that of the earliest CPU. There is no
- * look-ahead, no limit and no generator.
+ * limit, no promise and no generator.
  */
 export class NaiveTimed {
   readonly log: Event[] = [];
   readonly #costs: NaiveCosts;
   readonly #tasks: Task[];
   readonly #cpus: Cpu[];
-  readonly #mutexes: Mutex[] = [0, 1].map(() => ({ holder: null, queue: [] }));
-  readonly #freeAt = [0, 0];
+  readonly #mutexes = [createLock(), createLock()];
+  readonly #spinLocks = [createLock(), createLock()];
 
   constructor(programs: readonly Program[], cpuCount: number, costs: NaiveCosts) {
     this.#costs = costs;
-    this.#tasks = programs.map((program, id) => ({ id, program, at: -1, time: 0, state: 'ready' }));
-    this.#cpus = Array.from({ length: cpuCount }, (_, id) => ({ id, time: 0, current: null }));
+    this.#tasks = programs.map((program, id) => {
+      return { id, program, at: -1, time: 0, readyAt: 0, hasSlept: false, state: 'ready' };
+    });
+    this.#cpus = Array.from({ length: cpuCount }, (_, id) => {
+      return { id, queue: [], time: 0, current: null, last: null, sliceEnd: 0 };
+    });
+    for (const task of this.#tasks) this.#makeReady(task, 0);
   }
 
   /** Runs all programs. @returns true if all of them ended */
   run(): boolean {
     for (;;) {
-      const event = this.#earliest();
-      if (event === undefined) break;
-      const { cpu, task } = event;
-      if (cpu.current === task) this.#act(task);
-      else this.#switch(cpu, task);
-      cpu.time = task.time;
+      const cpu = this.#earliest();
+      if (cpu === undefined) break;
+      const task = cpu.current;
+      const first = cpu.queue[0];
+      const isOver =
+        first !== undefined && task !== null && task.time >= Math.max(cpu.sliceEnd, first.readyAt + 1);
+      if (task === null || (isOver && task.state === 'ready')) this.#switch(cpu);
+      else this.#act(cpu, task);
     }
     return this.#tasks.every(({ state }) => state === 'ended');
   }
@@ -77,42 +96,65 @@ export class NaiveTimed {
     return this.#tasks.map(({ time }) => time);
   }
 
-  #earliest(): { readonly cpu: Cpu; readonly task: Task } | undefined {
-    const events = this.#cpus.flatMap((cpu) =>
-      this.#tasks
-        .filter((task) => task.program.cpu === cpu.id && this.#canRun(task))
-        .map((task) => ({ cpu, task, time: Math.max(cpu.time, task.time), isOther: task !== cpu.current })),
-    );
-    events.sort(
-      (a, b) =>
-        a.time - b.time ||
-        a.cpu.id - b.cpu.id ||
-        Number(a.isOther) - Number(b.isOther) ||
-        a.task.id - b.task.id,
-    );
-    return events[0];
+  /** Cycles that threads have waited for locks. */
+  get waited(): number {
+    return [...this.#mutexes, ...this.#spinLocks].reduce((sum, lock) => sum + lock.waited, 0);
   }
 
-  #canRun({ state }: Task): boolean {
-    return state === 'ready' || state === 'awake';
+  #earliest(): Cpu | undefined {
+    const due = this.#cpus.map((cpu) => ({ cpu, time: this.#timeOf(cpu) }));
+    due.sort((a, b) => a.time - b.time || a.cpu.id - b.cpu.id);
+    const [first] = due;
+    return first === undefined || first.time === Number.POSITIVE_INFINITY ? undefined : first.cpu;
   }
 
-  #switch(cpu: Cpu, task: Task): void {
-    task.time = Math.max(cpu.time, task.time) + (cpu.current === null ? 0 : this.#costs.contextSwitch);
-    cpu.current = task;
+  #timeOf(cpu: Cpu): number {
+    const { current, queue } = cpu;
+    if (current === null) {
+      const [first] = queue;
+      return first === undefined ? Number.POSITIVE_INFINITY : Math.max(cpu.time, first.readyAt);
+    }
+    const isBehind = current.state === 'spinning' && this.#spinLockOf(current).queue[0] !== current;
+    return isBehind ? Number.POSITIVE_INFINITY : current.time;
   }
 
-  #act(task: Task): void {
-    const action: Action = task.program.actions[task.at] ?? { do: 'start' };
-    if (action.do === 'lock' && !this.#takes(task, action.lock)) return;
+  #makeReady(task: Task, time: number): void {
+    task.time = Math.max(task.time, time);
+    task.readyAt = task.time;
+    const { queue } = this.#cpus[task.program.cpu] as Cpu;
+    queue.push(task);
+    queue.sort((a, b) => a.readyAt - b.readyAt || a.id - b.id);
+  }
+
+  #switch(cpu: Cpu): void {
+    const from = cpu.current;
+    const to = cpu.queue.shift() as Task;
+    if (from !== null) this.#makeReady(from, from.time);
+    const mustLoad = cpu.last !== null && (cpu.last !== to || to.hasSlept);
+    to.time = Math.max(cpu.time, to.time) + (mustLoad ? this.#costs.contextSwitch : 0);
+    to.hasSlept = false;
+    cpu.current = to;
+    cpu.last = to;
+    cpu.time = to.time;
+    cpu.sliceEnd = to.time + this.#costs.slice;
+  }
+
+  #act(cpu: Cpu, task: Task): void {
+    this.#perform(task, task.program.actions[task.at] ?? { do: 'start' });
+    cpu.time = task.time;
+    if (task.state === 'waiting' || task.state === 'asleep' || task.state === 'ended') cpu.current = null;
+  }
+
+  #perform(task: Task, action: Action): void {
+    if (action.do === 'lock' && !this.#takes(task, this.#mutexes[action.lock] as Lock)) return;
+    if (action.do === 'section' && !this.#enters(task)) return;
     if (action.do === 'sleep' && task.state !== 'awake') {
       task.state = 'asleep';
       return;
     }
     task.state = 'ready';
-    if (action.do === 'section') this.#enter(task, action.lock);
     if (action.do !== 'start') this.log.push([task.time, task.id, task.at]);
-    if (action.do === 'section') this.#leave(task, action);
+    if (action.do === 'section') this.#leave(task, action.cycles);
     if (action.do === 'wake') this.#wake(task);
     this.#advance(task);
   }
@@ -123,7 +165,7 @@ export class NaiveTimed {
       const next = task.program.actions[++task.at];
       if (next === undefined) task.state = 'ended';
       else if (next.do === 'unlock') {
-        this.#unlock(task, next.lock);
+        this.#unlock(task, this.#mutexes[next.lock] as Lock);
         continue;
       } else if (next.do === 'compute') task.time += next.cycles;
       else if (next.do === 'lock' || next.do === 'section') task.time += this.#costs.lock;
@@ -131,41 +173,74 @@ export class NaiveTimed {
     }
   }
 
-  #takes(task: Task, lock: number): boolean {
-    const mutex = this.#mutexes[lock] as Mutex;
+  #takes(task: Task, mutex: Lock): boolean {
     if (mutex.holder !== null || (mutex.queue[0] ?? task) !== task) {
       mutex.queue.push(task);
       task.state = 'waiting';
+      task.hasSlept = true;
       return false;
     }
     if (mutex.queue[0] === task) mutex.queue.shift();
     mutex.holder = task;
+    this.#transfer(task, mutex);
     return true;
   }
 
-  #unlock(task: Task, lock: number): void {
-    const mutex = this.#mutexes[lock] as Mutex;
+  #unlock(task: Task, mutex: Lock): void {
     mutex.holder = null;
     const next = mutex.queue[0];
     if (next === undefined) return;
     next.state = 'ready';
-    next.time = Math.max(next.time, task.time);
+    mutex.waited += Math.max(0, task.time - next.time);
+    this.#makeReady(next, task.time);
   }
 
-  #enter(task: Task, lock: number): void {
-    task.time = Math.max(task.time, this.#freeAt[lock] as number);
+  /** Takes a ticket, and its turn when that has come. */
+  #enters(task: Task): boolean {
+    const lock = this.#spinLockOf(task);
+    if (task.state !== 'spinning') {
+      lock.queue.push(task);
+      task.state = 'spinning';
+      if (lock.queue[0] !== task) return false;
+      if (lock.freeAt > task.time) {
+        this.#waitUntilFree(task, lock);
+        return false;
+      }
+    }
+    this.#transfer(task, lock);
+    return true;
   }
 
-  #leave(task: Task, { lock, cycles }: { readonly lock: number; readonly cycles: number }): void {
+  #leave(task: Task, cycles: number): void {
+    const lock = this.#spinLockOf(task);
     task.time += cycles;
-    this.#freeAt[lock] = task.time;
+    lock.freeAt = task.time;
+    lock.queue.shift();
+    const next = lock.queue[0];
+    if (next !== undefined) this.#waitUntilFree(next, lock);
+  }
+
+  #waitUntilFree(task: Task, lock: Lock): void {
+    lock.waited += Math.max(0, lock.freeAt - task.time);
+    task.time = Math.max(task.time, lock.freeAt);
+    (this.#cpus[task.program.cpu] as Cpu).time = task.time;
+  }
+
+  #transfer(task: Task, lock: Lock): void {
+    if (lock.lastCpu >= 0 && lock.lastCpu !== task.program.cpu) task.time += this.#costs.transfer;
+    lock.lastCpu = task.program.cpu;
+  }
+
+  #spinLockOf(task: Task): Lock {
+    const action = task.program.actions[task.at] as Action & { readonly lock: number };
+    return this.#spinLocks[action.lock] as Lock;
   }
 
   #wake(waker: Task): void {
     for (const task of this.#tasks) {
       if (task.state !== 'asleep') continue;
       task.state = 'awake';
-      task.time = Math.max(task.time, waker.time) + this.#costs.wakeUp;
+      this.#makeReady(task, Math.max(task.time, waker.time) + this.#costs.wakeUp);
     }
   }
 }

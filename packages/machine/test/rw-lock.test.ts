@@ -134,7 +134,7 @@ describe('reader-writer lock in the timed world', () => {
     // While late waits for the lock, its CPU is taken until 1000.
     machine.start(busy, compute(busy, 1000));
     machine.runTimed();
-    expect([late.cycles[Cost.LOCK_WAIT], late.cycles[Cost.EVENT_WAIT], late.clock]).toEqual([100, 900, 1050]);
+    expect([late.cycles[Cost.LOCK_WAIT], late.cycles[Cost.CPU_WAIT], late.clock]).toEqual([100, 900, 1050]);
   });
 
   it('is not taken in the past by a thread that stopped before it when it was still free', () => {

@@ -1,17 +1,19 @@
 import type { CostName, Lock, Op, Routine, Schedule, Thread } from '@epckit/interface';
 import { COST_COUNT, Cost } from '@epckit/interface';
-import type { Machine, MachineThread } from '../src/index.js';
+import type { Machine, MachineOptions, MachineThread } from '../src/index.js';
 import { createMachine } from '../src/index.js';
 
-/** A machine on which only the entries of `cycles` cost anything. */
+/** A machine on which only the entries of `cycles` cost anything; `options`: checking mode, or more. */
 export function machineOf(
   cpuCount: number,
   cycles: Partial<Record<CostName, number>> = {},
-  checking = false,
+  options: boolean | Partial<MachineOptions> = {},
 ): Machine {
   const costs = new Float64Array(COST_COUNT);
   for (const [name, value] of Object.entries(cycles)) costs[Cost[name as CostName]] = value;
-  return createMachine({ cpus: Array.from({ length: cpuCount }, () => ({ node: 0 })), costs, checking });
+  const cpus = Array.from({ length: cpuCount }, () => ({ node: 0 }));
+  const more = typeof options === 'boolean' ? { checking: options } : options;
+  return createMachine({ cpus, costs, ...more });
 }
 
 /** A user thread on `cpu`. */

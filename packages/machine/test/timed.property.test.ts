@@ -1,5 +1,5 @@
 import type { Routine } from '@epckit/interface';
-import { InvariantViolation } from '@epckit/interface';
+import { Cost, InvariantViolation } from '@epckit/interface';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { MachineThread } from '../src/index.js';
@@ -8,12 +8,17 @@ import { NaiveTimed } from './naive-timed.js';
 import { compute, machineOf, take, taskOn } from './set-up.js';
 
 /** Runs the programs on the machine. */
-function runModel(programs: readonly Program[], cpuCount: number, costs: NaiveCosts) {
-  const machine = machineOf(cpuCount, {
-    LOCK_FAST: costs.lock,
-    WAKEUP: costs.wakeUp,
-    CONTEXT_SWITCH: costs.contextSwitch,
-  });
+function runModel(programs: readonly Program[], cpuCount: number, costs: NaiveCosts, isStrict = false) {
+  const machine = machineOf(
+    cpuCount,
+    {
+      LOCK_FAST: costs.lock,
+      LOCK_LOCAL: costs.transfer,
+      WAKEUP: costs.wakeUp,
+      CONTEXT_SWITCH: costs.contextSwitch,
+    },
+    { timed: { sliceCycles: costs.slice, isStrict } },
+  );
   const log: Event[] = [];
   const queue = machine.waitQueue('queue');
   const mutexes = ['mutex 0', 'mutex 1'].map((name) => machine.mutex(name));
@@ -66,7 +71,7 @@ function runModel(programs: readonly Program[], cpuCount: number, costs: NaiveCo
     if (!(error instanceof InvariantViolation)) throw error;
     isDone = false;
   }
-  return { log, isDone, clocks: threads.map(({ clock }) => clock), threads };
+  return { log, isDone, clocks: threads.map(({ clock }) => clock), threads, machine };
 }
 
 const cycles = fc.integer({ min: 0, max: 12 });
@@ -92,7 +97,14 @@ const programs = fc
   .chain((cpuCount) =>
     fc.tuple(fc.constant(cpuCount), fc.array(program(cpuCount), { minLength: 1, maxLength: 6 })),
   );
-const costs = fc.record({ lock: fc.nat(3), wakeUp: fc.nat(10), contextSwitch: fc.nat(5) });
+const costs = fc.record({
+  lock: fc.nat(3),
+  transfer: fc.nat(3),
+  wakeUp: fc.nat(10),
+  contextSwitch: fc.nat(5),
+  slice: fc.oneof(fc.integer({ min: 1, max: 30 }), fc.constant(1000)),
+});
+const free: NaiveCosts = { lock: 0, transfer: 0, wakeUp: 0, contextSwitch: 0, slice: 1000 };
 
 describe('timed world', () => {
   it('does the same in the same order at the same times as a simulation without look-ahead', () => {
@@ -115,10 +127,21 @@ describe('timed world', () => {
       .map((threads) => threads.map((actions, cpu): Program => ({ cpu, actions })));
     fc.assert(
       fc.property(alone, (threads) => {
-        const { log } = runModel(threads, threads.length, { lock: 0, wakeUp: 0, contextSwitch: 0 });
+        const { log } = runModel(threads, threads.length, free);
         const sorted = log.toSorted(([a, cpuA, atA], [b, cpuB, atB]) => a - b || cpuA - cpuB || atA - atB);
         expect(log).toEqual(sorted);
         expect(log).toHaveLength(threads.flatMap(({ actions }) => actions).length);
+      }),
+    );
+  });
+
+  it('does the same when every point stops', () => {
+    fc.assert(
+      fc.property(programs, costs, ([cpuCount, threads], cost) => {
+        const fast = runModel(threads, cpuCount, cost);
+        const strict = runModel(threads, cpuCount, cost, true);
+        expect(strict.log).toEqual(fast.log);
+        expect(facts(strict)).toBe(facts(fast));
       }),
     );
   });
@@ -128,10 +151,44 @@ describe('timed world', () => {
       fc.property(programs, costs, ([cpuCount, threads], cost) => {
         const [first, second] = [runModel(threads, cpuCount, cost), runModel(threads, cpuCount, cost)];
         expect(first.log).toEqual(second.log);
-        for (const thread of first.threads) {
-          expect(thread.cycles.reduce((sum, value) => sum + value, 0)).toBe(thread.clock);
+        for (const thread of first.threads) expect(sum(thread.cycles)).toBe(thread.clock);
+      }),
+    );
+  });
+
+  it('spends the time of every CPU on a cause or idle, and waits for locks as long as their statistics say', () => {
+    fc.assert(
+      fc.property(programs, costs, ([cpuCount, threads], cost) => {
+        const naive = new NaiveTimed(threads, cpuCount, cost);
+        naive.run();
+        const run = runModel(threads, cpuCount, cost);
+        const end = Math.max(...run.clocks, 0);
+        for (let cpu = 0; cpu < cpuCount; cpu++) {
+          const { startedAt, clock, idle, cycles } = run.machine.timeOf(cpu);
+          expect([startedAt, idle + sum(cycles)]).toEqual([0, clock]);
+          expect(clock).toBeGreaterThanOrEqual(end === 0 || run.isDone ? end : 0);
         }
+        const waited = run.machine.lockStatistics().reduce((all, { waitCycles }) => all + waitCycles, 0);
+        expect(waited).toBe(naive.waited);
+        expect(waited).toBe(
+          run.threads.reduce((all, { cycles }) => all + (cycles[Cost.LOCK_WAIT] as number), 0),
+        );
       }),
     );
   });
 });
+
+function sum(cycles: Float64Array): number {
+  return cycles.reduce((all, value) => all + value, 0);
+}
+
+/** Everything that a run says about time. */
+function facts({ machine, threads }: ReturnType<typeof runModel>): string {
+  const cpus = threads.map(({ cpu }) => machine.timeOf(cpu));
+  const spent = threads.map(({ clock, cycles, counts }) => [clock, [...cycles], [...counts]]);
+  return JSON.stringify([
+    cpus.map(({ clock, idle, cycles }) => [clock, idle, [...cycles]]),
+    spent,
+    machine.lockStatistics(),
+  ]);
+}
