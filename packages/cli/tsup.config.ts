@@ -1,3 +1,3 @@
 import { preset } from '../../config/tsup.js';
 
-export default preset(['index', 'bin']);
+export default preset(['index', 'bin', 'compare/run-worker']);

@@ -1,12 +1,4 @@
-import type {
-  ReplayedStep,
-  RunProgress,
-  RunReport,
-  Scenario,
-  Script,
-  StepRecord,
-  TraceColumns,
-} from 'epckit';
+import type { ReplayedStep, RunOptions, RunReport, Scenario, Script, StepRecord, TraceColumns } from 'epckit';
 import { compareRecords, replayScript, runScenario } from 'epckit';
 
 /**
@@ -20,13 +12,25 @@ export interface Engine {
   readonly run: (
     scenario: Scenario,
     traces: ReadonlyMap<string, TraceColumns>,
-    options?: { readonly onProgress?: RunProgress },
+    options?: RunOptions,
   ) => RunReport;
   /** Replays a script; yields one record per step, in order. */
   readonly replay: (script: Script) => Iterable<ReplayedStep>;
   /** Describes the first difference of two records in one line; `null` if they are equal. */
   readonly compare: (expected: StepRecord, actual: StepRecord) => string | null;
+  /** Module that runs scenarios in a worker, or null: all runs take place in the thread of the command. */
+  readonly worker: {
+    /** Where it is. */
+    readonly file: URL;
+    /** Options of Node.js for the worker. */
+    readonly execArgv: readonly string[];
+  } | null;
 }
 
 /** The model: the package `epckit`. */
-export const facade: Engine = { run: runScenario, replay: replayScript, compare: compareRecords };
+export const facade: Engine = {
+  run: runScenario,
+  replay: replayScript,
+  compare: compareRecords,
+  worker: { file: new URL('./compare/run-worker.js', import.meta.url), execArgv: [] },
+};

@@ -16,6 +16,8 @@ export interface CallOptions {
   readonly cwd?: string;
   /** Is the error stream a terminal? */
   readonly isTTY?: boolean;
+  /** Width of both streams; 120 unless given. */
+  readonly columns?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly engine?: Engine;
 }
@@ -25,8 +27,12 @@ export async function call(argv: readonly string[], options: CallOptions = {}): 
   const out: string[] = [];
   const err: string[] = [];
   const io = {
-    stdout: { write: (text: string) => void out.push(text), columns: 120 },
-    stderr: { write: (text: string) => void err.push(text), columns: 120, isTTY: options.isTTY },
+    stdout: { write: (text: string) => void out.push(text), columns: options.columns ?? 120 },
+    stderr: {
+      write: (text: string) => void err.push(text),
+      columns: options.columns ?? 120,
+      isTTY: options.isTTY,
+    },
     cwd: options.cwd ?? tmpdir(),
     env: options.env ?? {},
   };

@@ -22,12 +22,20 @@ export async function loadScript(path: string, cwd: string, needsExpect: boolean
   const parsed = scriptSchema.safeParse(data);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
+    if (issue.code === 'unrecognized_keys') throw unknownKey(path, issue.path, issue.keys);
     const place = issue.path.length === 0 ? '' : ` at ${formatPath(issue.path)}`;
     throw badScript(`${path} is not a replay script: ${issue.message}${place}.`, WHAT_A_SCRIPT_IS);
   }
   const script = asScript(data);
   checkExpect(script, path, needsExpect);
   return script;
+}
+
+function unknownKey(path: string, place: readonly PropertyKey[], keys: readonly string[]): EpckitError {
+  const where = place.length === 0 ? 'the script' : formatPath(place);
+  const named = keys.map((key) => `'${key}'`).join(', ');
+  const message = `${path}: ${where} has ${keys.length === 1 ? 'an unknown key' : 'unknown keys'} ${named}.`;
+  return badScript(message, 'docs/reference/replay-format.md lists the keys.');
 }
 
 const WHAT_A_SCRIPT_IS = 'A script is a JSON object with format 1, name, machine and steps.';

@@ -38,6 +38,11 @@ const causeNames: Readonly<Record<CostName, string>> = {
   CONTEXT_SWITCH: 'switching context',
   NUMA_REMOTE: 'reaching EPC of other nodes',
   STEP: 'bookkeeping steps',
+  LOCK_LOCAL: 'taking locks over from the same node',
+  LOCK_REMOTE: 'taking locks over from other nodes',
+  IPI_GUEST: 'sending IPIs from a guest',
+  IPI_WAIT: 'waiting for interrupted CPUs',
+  CPU_WAIT: 'waiting for a CPU',
 };
 
 /** Returns what a cause is in words; the key itself if it has no words yet. */

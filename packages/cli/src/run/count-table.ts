@@ -33,6 +33,26 @@ function enclaveSeconds(title: string, cycles: (enclave: EnclaveReport) => numbe
   };
 }
 
+type Latencies = RunReport['faultLatency'];
+
+/** Microseconds of a fault latency; empty where nothing of the kind happened. */
+function latency(title: string, cycles: (latencies: Latencies) => readonly [number, number]): Line {
+  const text = (latencies: Latencies, { scenario }: RunReport) => {
+    const [count, value] = cycles(latencies);
+    return count === 0 ? '' : (value / (scenario.costs.clockGhz * 1000)).toFixed(2);
+  };
+  return {
+    title,
+    total: (_, report) => text(report.faultLatency, report),
+    enclave: ({ faultLatency }, report) => text(faultLatency, report),
+  };
+}
+
+/** A share of the whole run, in percent. */
+function share(title: string, of: (shares: RunReport['shares']) => number): Line {
+  return { title, total: (_, { shares }) => `${(of(shares) * 100).toFixed(1)} %`, enclave: () => '' };
+}
+
 const lines: readonly Line[] = [
   both('accesses', (counts) => counts.accesses),
   both('page faults', (counts) => counts.faults),
@@ -53,6 +73,13 @@ const lines: readonly Line[] = [
   machineOnly('ksgxd wake-ups', (total) => total.ksgxdWakeups),
   machineOnly('ksgxd batches', (total) => total.ksgxdBatches),
   machineOnly('direct reclaims', (total) => total.directReclaims),
+  share('ksgxd duty', (shares) => shares.ksgxdDuty),
+  share('evicted by direct reclaim', (shares) => shares.directReclaim),
+  share('pages from remote nodes', (shares) => shares.remoteNode),
+  latency('µs per load, p50', ({ load }) => [load.count, load.p50Cycles]),
+  latency('µs per load, p99', ({ load }) => [load.count, load.p99Cycles]),
+  latency('µs per load, longest', ({ load }) => [load.count, load.maxCycles]),
+  latency('µs per first touch, p50', ({ firstTouch }) => [firstTouch.count, firstTouch.p50Cycles]),
   both('version array pages', (counts) => counts.vaPages),
   {
     title: 'peak EPC pages',

@@ -1,7 +1,8 @@
 import { EpckitError } from '@epckit/interface';
-import type { Scenario, TraceColumns } from 'epckit';
+import type { Scenario } from 'epckit';
 import { valueAt } from '../scenario/key-path.js';
 import type { LoadedScenario } from '../scenario/load-scenario.js';
+import type { TraceSize } from './load-traces.js';
 
 /** Version slots in one version array page. */
 const SLOTS_PER_VA_PAGE = 512;
@@ -19,17 +20,20 @@ const RUNNING_PAGES = 3;
  *
  * @throws EpckitError `EPCKIT_SCENARIO`
  */
-export function checkEpcFits(loaded: LoadedScenario, traces: ReadonlyMap<string, TraceColumns>): void {
+export function checkEpcFits(loaded: LoadedScenario, traces: ReadonlyMap<string, TraceSize>): void {
   const { scenario, source } = loaded;
   const { lowPages, highPages } = scenario.reclaim;
   const available = epcPages(scenario);
-  // Pages of the program and its TCS. The SECS has a version slot too, but is not counted when arrays grow.
-  const sizes = scenario.enclaves.map(({ trace }) => (traces.get(trace)?.pageNumber.length ?? 0) + 1);
+  // Pages of the program and its TCSs. The SECS has a version slot too, but is not counted when arrays grow.
+  const sizes = scenario.enclaves.map(
+    ({ trace, moreCpus }) => (traces.get(trace)?.pageNumber.length ?? 0) + 1 + (moreCpus?.length ?? 0),
+  );
   const vaPages = sumOf(sizes.map((pages) => Math.ceil(pages / SLOTS_PER_VA_PAGE)));
   const everything = vaPages + sumOf(sizes) + sizes.length;
   const needed = Math.min(vaPages + RUNNING_PAGES + highPages, everything + lowPages);
   if (available >= needed) return;
-  const key = valueAt(source.value, ['machine', 'epc']) === undefined ? 'sections' : 'epc';
+  const keys = ['epc', 'epcPerNode', 'sections'] as const;
+  const key = keys.find((name) => valueAt(source.value, ['machine', name]) !== undefined) ?? 'epc';
   const place = source.locate(['machine', key]);
   const size = `${available} page${available === 1 ? '' : 's'}`;
   const message = `${place}: An EPC of ${size} is too small to ever run this scenario.`;

@@ -3,15 +3,24 @@ import { EpckitError } from '@epckit/interface';
 import { isTraceError, loadTrace, type TraceError } from '@epckit/trace';
 import type { TraceColumns } from 'epckit';
 import type { LoadedScenario } from '../scenario/load-scenario.js';
+import { generateTrace } from './generate-trace.js';
+
+/** What checks need to know of a trace. */
+export interface TraceSize {
+  /** Number of runs. */
+  readonly length: number;
+  /** One entry per page. */
+  readonly pageNumber: { readonly length: number };
+}
 
 /**
- * Reads the trace of every enclave, each file once.
+ * Reads or makes the trace of every enclave, each file once.
  *
  * A trace is read whole even if fewer runs are replayed: an enclave has all pages of its program from the
  * start, and what it has must not depend on how long one looks.
  *
  * @param cwd - folder that paths in messages start from
- * @param onFile - called with the name of each file before it is read
+ * @param onFile - called with the name of each trace before it is read
  * @returns columns by the name that the scenario uses
  * @throws EpckitError with the code of the trace reader, at the key that names the file; `EPCKIT_SCENARIO` if
  *   more runs are asked for than there are
@@ -24,23 +33,35 @@ export async function loadTraces(
   const traces = new Map<string, TraceColumns>();
   for (const [index, { trace }] of loaded.scenario.enclaves.entries()) {
     if (traces.has(trace)) continue;
-    const path = resolve(loaded.folder, trace);
     onFile(trace);
-    traces.set(
-      trace,
-      await loadColumns(path, shownPath(path, cwd), loaded.source.locate(['enclaves', index, 'trace'])),
-    );
+    traces.set(trace, await loadColumns(loaded, index, cwd));
   }
   checkRuns(loaded, traces);
   return traces;
 }
 
-async function loadColumns(path: string, name: string, place: string): Promise<TraceColumns> {
+/** Reads or makes the trace of one enclave. */
+export async function loadColumns(
+  { scenario, generators, folder, source }: LoadedScenario,
+  index: number,
+  cwd: string,
+): Promise<TraceColumns> {
+  const name = scenario.enclaves[index]?.trace as string;
+  const generator = generators.get(name);
+  if (generator !== undefined) return generateTrace(generator);
+  const path = resolve(folder, name);
   try {
-    return await loadTrace(path, { name });
+    return await loadTrace(path, { name: shownPath(path, cwd) });
   } catch (error) {
+    const place = source.locate(['enclaves', index, 'trace']);
     throw isTraceError(error) ? atScenario(error, place) : error;
   }
+}
+
+/** Files that a scenario reads besides its own. */
+export function traceFiles({ scenario, generators, folder }: LoadedScenario): string[] {
+  const names = scenario.enclaves.map(({ trace }) => trace).filter((trace) => !generators.has(trace));
+  return [...new Set(names)].map((name) => resolve(folder, name));
 }
 
 /** The error of the reader, which knows the trace, with the place in the scenario that named the trace. */
@@ -50,7 +71,11 @@ function atScenario(error: TraceError, place: string): EpckitError {
   return new EpckitError(error.code, `${place}: ${error.message}`, [], { hint, cause: error });
 }
 
-function checkRuns({ scenario, source }: LoadedScenario, traces: ReadonlyMap<string, TraceColumns>): void {
+/** Refuses to replay more runs than there are. @throws EpckitError `EPCKIT_SCENARIO` */
+export function checkRuns(
+  { scenario, source }: LoadedScenario,
+  traces: ReadonlyMap<string, TraceSize>,
+): void {
   for (const [index, { trace, runs }] of scenario.enclaves.entries()) {
     const available = traces.get(trace)?.length ?? 0;
     if (runs === null || runs <= available) continue;

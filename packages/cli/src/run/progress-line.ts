@@ -9,7 +9,7 @@ export interface ProgressLine {
   /** Shows a text in place of what was there. */
   say(text: string): void;
   /** Shows a bar; draws only when the percentage has changed, so it may be called often. */
-  advance(done: number, total: number): void;
+  advance(done: number, total: number, noun?: string): void;
   /** Erases the line. */
   clear(): void;
 }
@@ -31,18 +31,18 @@ export function createProgressLine(sink: TextSink, isQuiet: boolean): ProgressLi
   let shownPercent = -1;
   return {
     say: (text) => sink.write(ERASE_LINE + text.slice(0, width)),
-    advance(done, total) {
+    advance(done, total, noun = 'references') {
       const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
       if (percent === shownPercent) return;
       shownPercent = percent;
-      sink.write(ERASE_LINE + barOf(percent, done, total).slice(0, width));
+      sink.write(ERASE_LINE + barOf(percent, done, total, noun).slice(0, width));
     },
     clear: () => sink.write(ERASE_LINE),
   };
 }
 
-function barOf(percent: number, done: number, total: number): string {
+function barOf(percent: number, done: number, total: number, noun: string): string {
   const filled = Math.round((percent / 100) * BAR_WIDTH);
   const bar = '#'.repeat(filled).padEnd(BAR_WIDTH, '.');
-  return `[${bar}] ${String(percent).padStart(3)} %  ${formatCount(done)} of ${formatCount(total)} references`;
+  return `[${bar}] ${String(percent).padStart(3)} %  ${formatCount(done)} of ${formatCount(total)} ${noun}`;
 }

@@ -1,5 +1,6 @@
 import type { RunReport } from 'epckit';
 import { countTable } from './count-table.js';
+import { lockTable } from './lock-table.js';
 import { formatCount, formatMebibytes } from './number-format.js';
 import { timeTable } from './time-table.js';
 
@@ -9,12 +10,14 @@ import { timeTable } from './time-table.js';
  * @returns text of several lines, without a line end behind the last
  */
 export function renderSummary(report: RunReport): string {
+  const locks = lockTable(report);
   return [
     heading(report),
     countTable(report),
     '',
     'Where the time goes, in cycles of each thread',
     timeTable(report),
+    ...(locks === '' ? [] : ['', 'Locks that somebody waited for', locks]),
   ].join('\n');
 }
 
@@ -27,13 +30,17 @@ function heading({ scenario, seed, total, enclaves, traces }: RunReport): string
     `${scenario.name}: preset ${preset}, ${epc}, ${plural(machine.cpus.length, 'CPU')}, seed ${seed}`,
     `  reclaim: ${reclaim.policy}, ${marks}; costs: ${costs.table} at ${costs.clockGhz} GHz`,
     ...enclaves.map((enclave, index) => {
-      const { trace, cpu } = scenario.enclaves[index]!;
+      const { trace, cpu, moreCpus = [] } = scenario.enclaves[index]!;
       const runs = formatCount(scenario.enclaves[index]!.runs ?? traces[trace]?.runs ?? 0);
       const size = `${formatCount(enclave.pages)} pages = ${formatMebibytes(enclave.pages)}`;
-      return `  ${enclave.name}: ${size}, ${trace} (${runs} runs${repeated(scenario.enclaves[index]!.repeat)}) on CPU ${cpu}`;
+      return `  ${enclave.name}: ${size}, ${trace} (${runs} runs${repeated(scenario.enclaves[index]!.repeat)}) on ${cpuWords([cpu, ...moreCpus])}`;
     }),
     '',
   ].join('\n');
+}
+
+function cpuWords(cpus: readonly number[]): string {
+  return cpus.length === 1 ? `CPU ${cpus[0]}` : `CPUs ${cpus.join(', ')}`;
 }
 
 function plural(count: number, noun: string): string {

@@ -23,22 +23,25 @@ const NO_BORDER = {
  *
  * @param head - title of each column
  * @param leftColumns - how many columns, from the first, are aligned left; the others hold numbers
+ * @param moreHeads - further lines of titles
  */
 export function textTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   leftColumns: number,
-) {
+  moreHeads: readonly (readonly string[])[] = [],
+): string {
   const table = new Table({
     chars: NO_BORDER,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
     colAligns: head.map((_, column) => (column < leftColumns ? 'left' : 'right')),
   });
   const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+    Math.max(title.length, ...[...moreHeads, ...rows].map((row) => row[column]?.length ?? 0)),
   );
   table.push(
     [...head],
+    ...moreHeads.map((titles) => [...titles]),
     widths.map((width) => '-'.repeat(width)),
     ...rows.map((row) => [...row]),
   );

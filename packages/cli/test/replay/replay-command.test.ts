@@ -191,6 +191,20 @@ describe('epckit replay refuses', () => {
     ['nothing to compare with', withoutExpect, 's.json has no expect.'],
     ['a step without op', { ...threeSteps, steps: [{ cpu: 0 }, ['t', 'A', 0], { op: 'x' }] }, 'at steps[0]'],
     ['no machine', { ...threeSteps, machine: undefined }, 'at machine.'],
+    ['an unknown key', { ...threeSteps, author: 'me' }, "s.json: the script has an unknown key 'author'."],
+    [
+      'unknown keys of the machine',
+      { ...threeSteps, machine: { ...threeSteps.machine, cores: 2, sgx3: true } },
+      "s.json: machine has unknown keys 'cores', 'sgx3'.",
+    ],
+    [
+      'an unknown key of a section',
+      {
+        ...threeSteps,
+        machine: { ...threeSteps.machine, sections: [{ node: 0, pages: 9, size: 1 }] },
+      },
+      "s.json: machine.sections[0] has an unknown key 'size'.",
+    ],
     ['one byte of a gzip file', '\u001f', 's.json:1:1: This is not JSON: a value is expected'],
   ])('%s', async (_kind, script, message) => {
     const cwd = folderWithScript(script);

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } fr
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { InvariantViolation } from '@epckit/interface';
+import { RunFailure } from 'epckit';
 import { describe, expect, it } from 'vitest';
 import { type Engine, facade } from '../../src/index.js';
 import { call } from '../captured-io.js';
@@ -22,7 +23,7 @@ const cases: readonly (readonly [string, string, string, string])[] = [
     'unknown key',
     withLine('batch: 16', 'btach: 16'),
     'x.yaml:6:3: reclaim.btach is not a known key.',
-    'Did you mean batch? Known here: batch, low, high, policy.',
+    'Did you mean batch? Known here: batch, low, high, policy, daemons.',
   ],
   ['unknown key at the top', `${soundScenario}sed: 3\n`, 'x.yaml:11:1: sed is not', 'Did you mean seed?'],
   [
@@ -170,6 +171,96 @@ const cases: readonly (readonly [string, string, string, string])[] = [
     'a CPU of its own',
   ],
   [
+    'several daemons',
+    withLine('batch: 16', 'daemons: 2'),
+    'x.yaml:6:12: reclaim.daemons is 2, but there is one reclaim daemon, on a CPU of its own.',
+    'Leave the key out, or give 1.',
+  ],
+  [
+    'several tasks per CPU',
+    withLine('epc: 4MiB', 'epc: 4MiB\n  tasksPerCpu: 4'),
+    'x.yaml:5:16: machine.tasksPerCpu is 4, but each thread has a CPU of its own.',
+    'Leave the key out',
+  ],
+  [
+    'distances between nodes',
+    withLine('epc: 4MiB', 'epc: 4MiB\n  distances: [[10, 20], [20, 10]]'),
+    'x.yaml:5:14: machine.distances cannot be given: pages come from the nodes in order of their numbers.',
+    'Leave the key out',
+  ],
+  [
+    'equal nodes without their EPC',
+    withLine('epc: 4MiB', 'epc: 4MiB\n  nodes: 2'),
+    'x.yaml:5:3: machine.nodes is given without machine.epcPerNode.',
+    'Equal nodes take',
+  ],
+  [
+    'equal nodes and a number of CPUs',
+    withLine('epc: 4MiB', 'epcPerNode: 4MiB'),
+    'x.yaml:3:3: machine.cpus and machine.epcPerNode exclude each other.',
+    'cpusPerNode',
+  ],
+  [
+    'more threads than CPUs',
+    `${soundScenario}    threads: 3\n`,
+    'x.yaml:8:5: A thread of enclaves[0] is on CPU 2, but the machine has 2 CPUs.',
+    'Raise machine.cpus to 3, or give a cpu from 0 to 1.',
+  ],
+  [
+    'two threads on one CPU',
+    `${soundScenario}    cpus: [1, 1]\n`,
+    'x.yaml:11:11: A thread of enclaves[0] is on CPU 1, where enclaves[0] runs already.',
+    'a CPU of its own',
+  ],
+  [
+    'fewer CPUs than threads',
+    `${soundScenario}    cpus: [1]\n    threads: 2\n`,
+    'x.yaml:11:11: enclaves[0].cpus lists 1 CPU for 2 threads.',
+    'Give each thread a CPU',
+  ],
+  [
+    'a CPU given twice',
+    `${soundScenario}    cpus: [1]\n    cpu: 1\n`,
+    'x.yaml:11:5: enclaves[0].cpus and enclaves[0].cpu exclude each other.',
+    'Keep cpu',
+  ],
+  [
+    'a trace and a generator',
+    `${soundScenario}    generator: { kind: scan, runs: 10, pages: 5 }\n`,
+    'x.yaml:11:5: enclaves[0].trace and enclaves[0].generator exclude each other.',
+    'Keep trace',
+  ],
+  [
+    'neither trace nor generator',
+    withLine('    trace: sample.runs.gz\n', ''),
+    'x.yaml:8:5: enclaves[0].trace is missing.',
+    'Or a generator.',
+  ],
+  [
+    'fewer references than pages',
+    withLine('trace: sample.runs.gz', 'generator: { kind: sequential, runs: 10, pages: 11 }'),
+    'x.yaml:9:53: enclaves[0].generator.pages is 11, but only 10 runs are made.',
+    'give runs ≥ pages',
+  ],
+  [
+    'time without unit',
+    `${soundScenario}horizon: 20\n`,
+    'x.yaml:11:10: horizon is 20 without a unit.',
+    'give a unit: 20ms',
+  ],
+  [
+    'unknown unit of time',
+    `${soundScenario}    start: 3min\n`,
+    'x.yaml:11:12: enclaves[0].start has the unknown unit "min".',
+    'cycles, ns, us, ms and s',
+  ],
+  [
+    'half a cycle',
+    `${soundScenario}    start: 0.5 cycles\n`,
+    'x.yaml:11:12: enclaves[0].start is 0.5 cycles, which is not a whole number.',
+    'whole cycles',
+  ],
+  [
     'more runs than the trace has',
     withLine('runs: 5000', 'runs: 200001'),
     'x.yaml:10:11: enclaves[0].runs is 200001, but the trace has 200000 runs.',
@@ -244,19 +335,24 @@ describe('epckit run refuses', () => {
     expect(stderr).toContain('  hint: ');
   });
 
-  it('an EPC that is too small for the second of two enclaves, and points at it', async () => {
-    const text = `machine: { cpus: 2, epc: 10 pages }
-reclaim: { low: 1, high: 1 }
-enclaves:
-  - { name: a, trace: sample.runs.gz, runs: 5000 }
-  - { name: b, trace: three.runs }
-`;
-    const folder = folderWithScenario(text);
-    writeFileSync(join(folder, 'three.runs'), '40a0 W 1\n4ab1 R 1\n4ab2 R 1\n');
-    const stderr = await runInto(folder);
-    expect(stderr).toMatch(/^epckit: x\.yaml:5:5: Enclave 'b' cannot run: /);
-    expect(stderr).toContain("'b' alone needs 2 that stay");
-    expect(stderr).toMatch(/the other enclaves have \d such pages now/);
+  it('an EPC in which the second of two enclaves turns out not to run, and points at it', async () => {
+    const folder = folderWithScenario(anotherEnclave('name: b'));
+    const engine: Engine = {
+      ...facade,
+      run: () => {
+        throw new RunFailure(
+          'b',
+          "Enclave 'b' cannot run: EENTER fails.",
+          ["'b' needs 2 pages"],
+          'Give more.',
+        );
+      },
+    };
+    const outcome = await call(['run', 'x.yaml', '--json', 'r.json'], { cwd: folder, engine });
+    const text =
+      "epckit: x.yaml:11:5: Enclave 'b' cannot run: EENTER fails.\n  'b' needs 2 pages\n  hint: Give more.\n";
+    expect(outcome).toEqual({ exitCode: 2, stdout: '', stderr: text });
+    expect(readdirSync(folder)).not.toContain('r.json');
   });
 
   it('nothing: a defect of the model during a run names the scenario', async () => {

@@ -18,6 +18,13 @@ const counts = {
   eresume: 3001,
 };
 
+const noLatency = { count: 0, p50Cycles: 0, p90Cycles: 0, p99Cycles: 0, maxCycles: 0 };
+const faultLatency = {
+  load: { count: 2900, p50Cycles: 70_000, p90Cycles: 140_000, p99Cycles: 350_000, maxCycles: 700_000 },
+  eaug: noLatency,
+  firstTouch: { ...noLatency, count: 88, p50Cycles: 35_000 },
+};
+
 const enclave = (name: string, cyclesByCause: Record<string, number>): EnclaveReport => ({
   ...counts,
   name,
@@ -27,6 +34,8 @@ const enclave = (name: string, cyclesByCause: Record<string, number>): EnclaveRe
   runCycles: 7_000_000,
   buildCycles: 3_500_000,
   cyclesByCause,
+  faultLatency,
+  threads: [],
 });
 
 function reportOf(enclaves: readonly EnclaveReport[], ksgxd: Record<string, number>): RunReport {
@@ -68,9 +77,18 @@ function reportOf(enclaves: readonly EnclaveReport[], ksgxd: Record<string, numb
       epcPages: 1280,
       peakEpcPages: 1000,
       elapsedCycles: 10_500_000,
+      allocations: 3000,
+      remoteAllocations: 30,
+      ksgxdEvictions: 2950,
+      directEvictions: 0,
     },
+    shares: { ksgxdDuty: 0.25, directReclaim: 0, remoteNode: 0.01 },
+    faultLatency,
+    freePages: { intervalCycles: 1024, lowest: [3], last: [4] },
     enclaves,
-    ksgxd: { cyclesByCause: ksgxd },
+    ksgxd: { cyclesByCause: ksgxd, awakeCycles: 2_625_000 },
+    cpus: [],
+    locks: [],
   };
 }
 

@@ -1,192 +1,203 @@
 import type { Enclave } from '@epckit/enclave';
-import type { AccessKind, Op, PageTable, Routine } from '@epckit/interface';
-import { Access, Cost, EpcmCheck, errnoNames, Mode, op, PageType, Prot } from '@epckit/interface';
+import type { Routine } from '@epckit/interface';
+import { errnoNames, PageType, Prot } from '@epckit/interface';
 import type { MachineThread } from '@epckit/machine';
-import { runHitsUntil } from '@epckit/mm';
-import type { AccessOutcomeId } from '../access.js';
-import { AccessOutcome, createAccessRecord } from '../access.js';
 import type { Epc } from '../create-epc.js';
 import type { Process } from '../process.js';
 import type { UserCpu } from '../user-cpu.js';
+import { dealTrace } from './deal.js';
+import type { FaultObserver } from './fault-latency.js';
+import { createLatencies } from './fault-latency.js';
+import { ProgramThread } from './program-thread.js';
 import { RunFailure } from './run-failure.js';
 import type { ScenarioEnclave, TraceColumns } from './scenario.js';
 
-const outcomeWords: Readonly<Record<number, string>> = {
-  [AccessOutcome.SIGBUS]: 'SIGBUS: no EPC page is free and none can be reclaimed',
-  [AccessOutcome.RETRY_LIMIT]: 'no progress: every page is reclaimed before it can be used',
-};
-
-/** Faults of one access after which a program is said to make no progress. */
-const MAX_FAULTS = 100_000;
-
-/** Times in the life of a program, in cycles of its thread. */
+/** Times in the life of a program, in cycles of its threads. */
 export interface ProgramTimes {
+  /** Building began: the start time, or 0 if building is no part of the run. */
+  began: number;
   /** Built: pages added, initialized, mapped. */
   built: number;
-  /** Trace replayed. */
+  /** Trace replayed by all threads. */
   ended: number;
 }
 
 /**
- * A program of a scenario: builds its enclave, enters it, replays its trace page run by page run, leaves it
- * and releases it.
+ * A program of a scenario: builds its enclave, enters it with each thread, replays its trace page run by page
+ * run, leaves it and releases it.
  */
 export class Program {
   /** Its enclave. */
   readonly enclave: Enclave;
+  /** Process that it runs in. */
+  readonly process: Process;
+  /** Stack that it runs on. */
+  readonly epc: Epc;
   /** Times in its life. */
-  readonly times: ProgramTimes = { built: 0, ended: 0 };
-  /** References done. */
-  accesses = 0;
+  readonly times: ProgramTimes = { began: 0, built: 0, ended: 0 };
+  /** Its threads; the first one builds. */
+  readonly threads: readonly ProgramThread[];
+  /** Latencies of accesses that faulted. */
+  readonly latency = createLatencies();
+  /** Told of faults, or null. */
+  readonly counters: FaultObserver | null;
+  /** Called with references done since the last call. */
+  readonly onProgress: (references: number) => void;
+  /** Its threads stop replaying at this time. */
+  stopAt = Number.POSITIVE_INFINITY;
   /** Version array pages when the trace has ended. */
   vaPages = 0;
-  readonly #epc: Epc;
   readonly #settings: ScenarioEnclave;
   readonly #trace: TraceColumns;
-  readonly #cpu: UserCpu;
-  readonly #process: Process;
-  readonly #onProgress: (references: number) => void;
-  readonly #computing: Op;
-  readonly #record = createAccessRecord();
-  /** Runs to replay. */
-  readonly #runs: number;
+  /** Threads that wait until the enclave is built. */
+  readonly #building: ReturnType<Epc['machine']['waitQueue']>;
+  #isBuilt = false;
+  #running: number;
 
   constructor(
     epc: Epc,
     settings: ScenarioEnclave,
     trace: TraceColumns,
     onProgress: (references: number) => void,
+    counters: FaultObserver | null = null,
   ) {
-    this.#epc = epc;
+    this.epc = epc;
+    this.onProgress = onProgress;
+    this.counters = counters;
     this.#settings = settings;
     this.#trace = trace;
-    this.#onProgress = onProgress;
-    this.#cpu = epc.cpus[settings.cpu] as UserCpu;
-    this.#process = epc.createProcess(settings.name);
-    this.#computing = op(epc.machine.objects.range(`computation of ${settings.name}`, 1), Mode.ADD);
-    this.#runs = Math.min(settings.runs ?? trace.length, trace.length);
+    this.process = epc.createProcess(settings.name);
     this.enclave = epc.driver.open();
+    this.#building = epc.machine.waitQueue(`building of ${settings.name}`);
+    const cpus = [settings.cpu, ...(settings.moreCpus ?? [])];
+    const runs = Math.min(settings.runs ?? trace.length, trace.length);
+    const parts = dealTrace(trace, runs, cpus.length, settings.deal ?? 'slices');
+    this.threads = parts.map((part, index) => {
+      const cpu = epc.cpus[cpus[index] as number] as UserCpu;
+      return new ProgramThread(this, cpu, trace.pageNumber.length + index, part);
+    });
+    this.#running = cpus.length;
   }
 
-  /** Pages that are added: those of the trace and one TCS. */
+  /** Name in reports. */
+  get name(): string {
+    return this.#settings.name;
+  }
+
+  /** Pages that are added: those of the trace and one TCS per thread. */
   get pageCount(): number {
-    return this.#trace.pageNumber.length + 1;
+    return this.#trace.pageNumber.length + this.threads.length;
   }
 
-  /** Thread that the program runs on. */
+  /** References done by all threads. */
+  get accesses(): number {
+    return this.threads.reduce((sum, { accesses }) => sum + accesses, 0);
+  }
+
+  /** Thread of the machine that builds it. */
   get thread(): MachineThread {
-    return this.#cpu.thread;
+    return this.#first.thread;
   }
 
-  /** The whole life of the program. */
-  *main(): Routine<void> {
-    yield* this.build();
-    for (let i = 0; i < this.#settings.repeat; i++) yield* this.replay();
-    yield* this.release();
+  get #first(): ProgramThread {
+    return this.threads[0] as ProgramThread;
   }
 
-  /** Leaves the enclave and closes it. */
-  *release(): Routine<void> {
-    yield* this.#cpu.exit();
-    this.times.ended = this.thread.clock;
-    this.vaPages = this.enclave.paging?.slots.pageCount ?? 0;
-    yield* this.#epc.driver.mapper.closeFile(this.thread, this.enclave);
-    this.#process.mm.forget(this.enclave.id);
+  /**
+   * The whole life of one of its threads.
+   *
+   * @param start - earliest time at which it does something
+   */
+  *main(member: ProgramThread = this.#first, start = 0): Routine<void> {
+    yield* member.waitUntil(start);
+    if (!this.#isBuilt && member === this.#first) yield* this.construct();
+    yield* this.#waitUntilBuilt(member);
+    yield* member.enter();
+    for (let i = 0; i < this.#settings.repeat; i++) yield* member.replay();
+    yield* member.leave();
+    this.times.ended = Math.max(this.times.ended, member.ended);
+    this.#running--;
+    if (this.#running === 0) yield* this.#close(member.thread);
   }
 
-  /** Makes the enclave, maps and enters it. */
+  /** Builds the enclave and enters it with the first thread. */
   *build(): Routine<void> {
-    const { driver } = this.#epc;
-    const { thread } = this.#cpu;
-    yield* this.#cpu.enterKernel(this.#process);
-    const { mm } = this.#process;
+    yield* this.construct();
+    yield* this.#first.enter();
+  }
+
+  /** Replays the part of the first thread once. */
+  replay(): Routine<void> {
+    return this.#first.replay();
+  }
+
+  /** Makes the enclave and maps it. */
+  *construct(): Routine<void> {
+    const { driver } = this.epc;
+    const { thread, cpu } = this.#first;
+    this.times.began = thread.clock;
+    yield* cpu.enterKernel(this.process);
+    const { mm } = this.process;
     const tcs = this.#trace.pageNumber.length;
     const pageCount = 2 ** Math.ceil(Math.log2(Math.max(2, this.pageCount)));
     const range = { pageCount, basePage: driver.chooseBasePage(pageCount), attributes: 4 };
     const isMeasured = this.#settings.measured;
     const data = { page: 0, count: tcs, type: PageType.REG, prot: Prot.R | Prot.W | Prot.X, isMeasured };
-    const thread0 = { page: tcs, count: 1, type: PageType.TCS, prot: 0, isMeasured };
+    const entries = { page: tcs, count: this.threads.length, type: PageType.TCS, prot: 0, isMeasured };
     this.#check('CREATE', yield* driver.create.run(thread, this.enclave, range));
     this.#check('ADD_PAGES', (yield* driver.addPages.run(thread, mm, this.enclave, data)).result);
-    this.#check('ADD_PAGES', (yield* driver.addPages.run(thread, mm, this.enclave, thread0)).result);
+    this.#check('ADD_PAGES', (yield* driver.addPages.run(thread, mm, this.enclave, entries)).result);
     this.#check('INIT', yield* driver.init.run(thread, this.enclave, {}));
     const everything = { start: 0, end: tcs, prot: data.prot };
     this.#check('mmap', yield* driver.mapper.map(thread, mm, this.enclave, everything));
-    const entry = { start: tcs, end: tcs + 1, prot: Prot.R | Prot.W };
+    const entry = { start: tcs, end: this.pageCount, prot: Prot.R | Prot.W };
     this.#check('mmap', yield* driver.mapper.map(thread, mm, this.enclave, entry));
     this.times.built = thread.clock;
-    yield* this.#enter();
+    this.#isBuilt = true;
+    this.#building.wake(thread);
   }
 
-  *#enter(): Routine<void> {
-    const tcs = this.#trace.pageNumber.length;
-    this.#require(yield* this.#access(tcs, Access.READ));
-    const result = yield* this.#cpu.enter(this.enclave, tcs);
-    if (result !== 0) throw this.#failed('EENTER', `result ${result}`);
+  /** Building was no part of the run, which begins now. */
+  forgetBuilding(): void {
+    this.times.began = this.thread.clock;
+    this.times.built = this.thread.clock;
   }
 
-  /** Replays the trace once: the hit path until it misses or another CPU is due, then a fault. */
-  *replay(): Routine<void> {
-    const { page, type, count } = this.#trace;
-    const { thread } = this.#cpu;
-    const table = this.#process.mm.table(this.enclave.id) as PageTable;
-    const cyclesPerReference = this.#epc.machine.costs[Cost.COMPUTE] as number;
-    const done = new Float64Array(1);
-    for (let run = 0; run < this.#runs; ) {
-      if (!this.#cpu.isInside) yield* this.#comeBack();
-      const budget = (thread.limit - thread.clock) / Math.max(cyclesPerReference, 1e-9) + 1;
-      run = runHitsUntil(table.pte, page, type, count, run, this.#runs, Math.max(budget, 1), done);
-      const references = done[0] as number;
-      thread.spendCycles(Cost.COMPUTE, references * cyclesPerReference);
-      this.accesses += references;
-      if (run === this.#runs) break;
-      if (thread.clock > thread.limit) yield this.#computing;
-      else this.#require(yield* this.#access(page[run] as number, type[run] as AccessKind));
-      this.#epc.machine.returnToUser();
-      this.#onProgress(references);
+  *#waitUntilBuilt({ thread }: ProgramThread): Routine<void> {
+    if (this.#isBuilt) return;
+    this.#building.prepare(thread);
+    while (!this.#isBuilt) {
+      yield* this.#building.sleep(thread);
+      this.#building.prepare(thread);
     }
+    this.#building.finish(thread);
   }
 
-  /** An interrupt threw the thread out and its TCS page was gone when it returned. */
-  *#comeBack(): Routine<void> {
-    const tcs = this.#trace.pageNumber.length;
-    for (let attempt = 0; attempt < MAX_FAULTS; attempt++) {
-      if (yield* this.#cpu.resume()) return;
-      this.#require(yield* this.#access(tcs, Access.READ));
-    }
-    throw this.#failed('ERESUME', 'no progress: the TCS page is reclaimed before it can be used');
-  }
-
-  /** Makes a page accessible, whatever it takes. */
-  #access(page: number, kind: AccessKind): Routine<AccessOutcomeId> {
-    return this.#epc.accesses.access(this.#cpu, this.enclave, page, kind, MAX_FAULTS, this.#record);
-  }
-
-  /** The page is accessible now. @throws RunFailure if the program would be killed */
-  #require(outcome: AccessOutcomeId): void {
-    const isReached = outcome === AccessOutcome.OK || outcome === AccessOutcome.HIT;
-    const isTcs = outcome === AccessOutcome.EPCM && this.#record.check === EpcmCheck.TYPE;
-    if (!isReached && !isTcs) throw this.#failed('an access', outcomeWords[outcome] ?? 'refused by the EPCM');
+  /** The last thread closes the enclave. */
+  *#close(thread: MachineThread): Routine<void> {
+    this.vaPages = this.enclave.paging?.slots.pageCount ?? 0;
+    yield* this.epc.driver.mapper.closeFile(thread, this.enclave);
+    this.process.mm.forget(this.enclave.id);
   }
 
   #check(what: string, result: number): void {
-    if (result !== 0) throw this.#failed(what, errnoNames[-result] ?? `result ${result}`);
+    if (result !== 0) throw this.failed(what, errnoNames[-result] ?? `result ${result}`);
   }
 
-  #failed(what: string, result: string): RunFailure {
-    const { name } = this.#settings;
-    const pages = this.#epc.frames.pageCount;
+  /** The error for a program that cannot go on. */
+  failed(what: string, result: string): RunFailure {
+    const pages = this.epc.frames.pageCount;
     // One SECS and the version array pages of each enclave that is built, or half built.
     const pinned = (enclave: Enclave): number => 1 + (enclave.paging?.slots.pageCount ?? 0);
-    const others = this.#epc.driver.enclaves().filter((enclave) => enclave !== this.enclave);
+    const others = this.epc.driver.enclaves().filter((enclave) => enclave !== this.enclave);
     const otherPages = others.reduce((sum, enclave) => sum + pinned(enclave), 0);
     const own = Math.ceil(this.pageCount / 512) + 1;
     const details = [
       `EPC: ${pages} pages`,
-      `'${name}' alone needs ${own} that stay while it has pages in the EPC: SECS and version arrays`,
+      `'${this.name}' alone needs ${own} that stay while it has pages in the EPC: SECS and version arrays`,
     ];
     if (others.length > 0) details.push(`the other enclaves have ${otherPages} such pages now`);
-    const message = `Enclave '${name}' cannot run: ${what} fails (${result}).`;
-    return new RunFailure(name, message, details, 'Give the machine more EPC.');
+    const message = `Enclave '${this.name}' cannot run: ${what} fails (${result}).`;
+    return new RunFailure(this.name, message, details, 'Give the machine more EPC.');
   }
 }

@@ -1,19 +1,28 @@
-import { costNames, MisuseError } from '@epckit/interface';
-import type { MachineThread } from '@epckit/machine';
+import { MisuseError } from '@epckit/interface';
 import { costPresets, createCostTable } from '@epckit/machine';
+import { createWriteBack } from '@epckit/paging';
+import type { BatchComponents } from '@epckit/reclaim/recipes';
+import { Batch } from '@epckit/reclaim/recipes';
 import type { Epc } from '../create-epc.js';
 import { createEpc } from '../create-epc.js';
+import type { Preset } from '../presets.js';
 import { presets } from '../presets.js';
 import { RunCounters } from './counters.js';
+import { EventCounters } from './event-counters.js';
+import type { RunEventListener } from './events.js';
+import { observeBatch, observeIpi } from './observe.js';
 import { Program } from './program.js';
+import type { RunReport } from './report.js';
 import { requireExactCycles, requireRunLimits } from './run-limits.js';
-import type { EnclaveReport, RunCounts, RunProgress, RunReport, Scenario, TraceColumns } from './scenario.js';
-import { packageVersions } from './versions.js';
+import { reportOf } from './run-report.js';
+import type { RunProgress, Scenario, TraceColumns } from './scenario.js';
 
 /** What a run may be told besides the scenario. */
 export interface RunOptions {
   /** Called about a thousand times with references done and in all. */
   readonly onProgress?: RunProgress;
+  /** Called for every event of the run; slows it down. */
+  readonly onEvent?: RunEventListener;
 }
 
 /**
@@ -30,34 +39,67 @@ export function runScenario(
   options: RunOptions = {},
 ): RunReport {
   requireRunLimits(scenario);
-  const counters = new RunCounters();
-  const epc = createScenarioEpc(scenario, counters);
-  counters.frames = epc.frames;
+  const { onEvent } = options;
+  const events = onEvent === undefined ? null : new EventCounters(onEvent);
+  const counters = events ?? new RunCounters();
+  const epc = createScenarioEpc(scenario, counters, events !== null);
+  counters.stack = epc;
   epc.boot();
-  const bootedAt = epc.ksgxd.clock;
-  for (const thread of epc.machine.threads) thread.startAt(bootedAt);
   const progress = new Progress(scenario, traces, options.onProgress);
   const programs = scenario.enclaves.map((settings) => {
-    const program = new Program(epc, settings, traceOf(traces, settings.trace), (done) => progress.add(done));
-    epc.machine.start((epc.cpus[settings.cpu] as Epc['cpus'][number]).thread, program.main());
-    return program;
+    const trace = traceOf(traces, settings.trace);
+    return new Program(epc, settings, trace, (done) => progress.add(done), counters);
   });
+  for (const { enclave, name } of programs) events?.enclaveNames.set(enclave.id, name);
+  const began = beginRun(scenario, epc, programs, counters);
+  for (const [index, program] of programs.entries()) {
+    const start = began + (scenario.enclaves[index]?.startCycles ?? 0);
+    if (typeof scenario.horizonCycles === 'number') program.stopAt = began + scenario.horizonCycles;
+    for (const member of program.threads) epc.machine.start(member.thread, program.main(member, start));
+  }
   epc.machine.runTimed();
   for (const { clock } of epc.machine.threads) requireExactCycles(clock);
   progress.finish();
-  return report({ scenario, traces, counters, epc, programs, bootedAt });
+  return reportOf({ scenario, traces, counters, epc, programs, began });
 }
 
-function createScenarioEpc(scenario: Scenario, probe: RunCounters): Epc {
+/** Builds what is no part of the run; then time begins for all threads at once. @returns that time */
+function beginRun(scenario: Scenario, epc: Epc, programs: readonly Program[], counters: RunCounters): number {
+  const { machine } = epc;
+  const built = programs.filter((_, index) => scenario.enclaves[index]?.buildCost === false);
+  for (const program of built) machine.run(program.thread, program.construct());
+  const began = Math.max(epc.ksgxd.clock, ...built.map(({ thread }) => thread.clock));
+  for (const thread of machine.threads) thread.startAt(began);
+  for (const program of built) program.forgetBuilding();
+  counters.begin(began, epc.pools.free);
+  return began;
+}
+
+function createScenarioEpc(scenario: Scenario, probe: RunCounters, isObserved: boolean): Epc {
   const { machine, reclaim, costs, preset } = scenario;
   const { batchPages, lowPages, highPages } = reclaim;
+  const recipes: Preset = presets[preset];
   return createEpc({
-    ...presets[preset],
+    ...recipes,
+    ...(isObserved ? observedRecipes(recipes, probe) : {}),
     machine,
     probe,
     costs: createCostTable(costPresets[costs.table], costs.overrides),
     reclaim: { batchPages, lowPages, highPages },
   });
+}
+
+/** The recipes of a preset, with begin and end of batches and IPI rounds told to `counters`. */
+function observedRecipes({ batch, paging }: Preset, counters: RunCounters): Preset {
+  const makeBatch = batch ?? ((components: BatchComponents) => new Batch(components));
+  const makeWriteBack = paging?.writeBack ?? createWriteBack;
+  return {
+    batch: (components) => observeBatch(makeBatch(components), counters),
+    paging: {
+      ...paging,
+      writeBack: (components) => makeWriteBack({ ...components, ipi: observeIpi(components.ipi, counters) }),
+    },
+  };
 }
 
 function traceOf(traces: ReadonlyMap<string, TraceColumns>, name: string): TraceColumns {
@@ -97,97 +139,13 @@ class Progress {
 
 function referencesIn(scenario: Scenario, traces: ReadonlyMap<string, TraceColumns>): number {
   let sum = 0;
-  for (const { trace, runs, repeat } of scenario.enclaves) {
+  for (const { trace, runs, repeat, deal, moreCpus } of scenario.enclaves) {
     const columns = traceOf(traces, trace);
     const end = Math.min(runs ?? columns.length, columns.length);
     let references = 0;
     for (let i = 0; i < end; i++) references += columns.count[i] as number;
-    sum += references * repeat;
+    const copies = deal === 'copies' ? 1 + (moreCpus?.length ?? 0) : 1;
+    sum += references * repeat * copies;
   }
   return sum;
-}
-
-interface Finished {
-  readonly scenario: Scenario;
-  readonly traces: ReadonlyMap<string, TraceColumns>;
-  readonly counters: RunCounters;
-  readonly epc: Epc;
-  readonly programs: readonly Program[];
-  readonly bootedAt: number;
-}
-
-function report(finished: Finished): RunReport {
-  const { scenario, traces, counters, epc, programs, bootedAt } = finished;
-  const enclaves = scenario.enclaves.map((settings, i) => {
-    return enclaveReport(finished, settings.name, settings.cpu, programs[i] as Program);
-  });
-  const sum = (of: (enclave: EnclaveReport) => number): number =>
-    enclaves.reduce((all, one) => all + of(one), 0);
-  return {
-    format: 'epckit-run-1',
-    versions: packageVersions(),
-    seed: scenario.seed,
-    scenario,
-    traces: Object.fromEntries([...traces].map(([name, trace]) => [name, factsOf(trace)])),
-    total: {
-      ...countsOf(
-        counters.total,
-        sum((enclave) => enclave.accesses),
-      ),
-      ipiRounds: epc.ipi.rounds,
-      ipiInterruptedCpus: epc.ipi.interruptedCpus,
-      ksgxdWakeups: counters.ksgxdWakeups,
-      ksgxdBatches: counters.ksgxdBatches,
-      directReclaims: counters.directReclaims,
-      vaPages: sum((enclave) => enclave.vaPages),
-      epcPages: epc.frames.pageCount,
-      peakEpcPages: counters.total.peakEpcPages,
-      elapsedCycles: Math.max(...programs.map((program) => program.times.ended)) - bootedAt,
-    },
-    enclaves,
-    ksgxd: { cyclesByCause: cyclesByCause(epc.ksgxd) },
-  };
-}
-
-function enclaveReport(
-  { counters, epc, bootedAt }: Finished,
-  name: string,
-  cpu: number,
-  program: Program,
-): EnclaveReport {
-  const tally = counters.of(program.enclave.id);
-  const { built, ended } = program.times;
-  return {
-    name,
-    ...countsOf(tally, program.accesses),
-    pages: program.pageCount,
-    vaPages: program.vaPages,
-    peakEpcPages: tally.peakEpcPages,
-    runCycles: ended - built,
-    buildCycles: built - bootedAt,
-    cyclesByCause: cyclesByCause((epc.cpus[cpu] as Epc['cpus'][number]).thread),
-  };
-}
-
-/** The counts without the bookkeeping fields of a tally. */
-function countsOf(
-  tally: RunCounts & { epcPages: number; peakEpcPages: number },
-  accesses: number,
-): RunCounts {
-  const { epcPages: _now, peakEpcPages: _peak, ...counts } = tally;
-  return { ...counts, accesses };
-}
-
-function factsOf(trace: TraceColumns): { runs: number; uniquePages: number } {
-  return { runs: trace.length, uniquePages: trace.pageNumber.length };
-}
-
-/** Cycles by cost name, zeros left out. */
-function cyclesByCause(thread: MachineThread): Record<string, number> {
-  const causes: Record<string, number> = {};
-  costNames.forEach((name, key) => {
-    const cycles = thread.cycles[key] as number;
-    if (cycles > 0) causes[name] = cycles;
-  });
-  return causes;
 }

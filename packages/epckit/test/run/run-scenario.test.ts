@@ -1,8 +1,10 @@
 import { generateCyclicScan, generateUniform, loadTrace, samplePath } from '@epckit/trace';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { RunReport, Scenario, ScenarioEnclave, TraceColumns } from '../../src/index.js';
 import { runScenario } from '../../src/index.js';
 import { requireExactCycles } from '../../src/run/run-limits.js';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 function enclave(name: string, trace: string, cpu = 0): ScenarioEnclave {
   return { name, trace, cpu, runs: null, repeat: 1, measured: false };

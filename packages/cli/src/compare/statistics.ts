@@ -1,0 +1,120 @@
+import type { RunReport } from 'epckit';
+import { formatCount } from '../run/number-format.js';
+
+/** A number that a comparison shows of each run. */
+export interface Statistic {
+  /** Name in JSON and CSV; units last. Described in docs/reference/statistics.md. */
+  readonly key: string;
+  /** Title in the table. */
+  readonly title: string;
+  /** The number. */
+  readonly of: (report: RunReport) => number;
+  /** How the table shows it. */
+  readonly format: (value: number) => string;
+}
+
+const count = (key: string, title: string, of: Statistic['of']): Statistic => ({
+  key,
+  title,
+  of,
+  // The median of an even number of runs may lie between two counts.
+  format: (value) => (Number.isInteger(value) ? formatCount(value) : value.toFixed(1)),
+});
+
+const decimal = (key: string, title: string, decimals: number, of: Statistic['of']): Statistic => ({
+  key,
+  title,
+  of,
+  format: (value) => value.toFixed(decimals),
+});
+
+const perEwb = (of: (report: RunReport) => number) => (report: RunReport) =>
+  report.total.ewb === 0 ? 0 : of(report) / report.total.ewb;
+
+const microseconds = (of: (report: RunReport) => number) => (report: RunReport) =>
+  of(report) / (report.scenario.costs.clockGhz * 1000);
+
+/** The numbers that `epckit compare` shows, in order. */
+export const statistics: readonly Statistic[] = [
+  decimal('elapsedSeconds', 'seconds to run', 6, secondsOf),
+  decimal('accessesPerMicrosecond', 'accesses per µs', 2, (report) =>
+    report.total.elapsedCycles === 0 ? 0 : report.total.accesses / (secondsOf(report) * 1e6),
+  ),
+  count('faults', 'page faults', ({ total }) => total.faults),
+  count('faultRetries', '  of these to be retried', ({ total }) => total.faultRetries),
+  count('eldu', 'loads (ELDU)', ({ total }) => total.eldu),
+  count('ewb', 'evictions (EWB)', ({ total }) => total.ewb),
+  count('ewbNotTracked', 'EWB refused, not tracked yet', ({ total }) => total.ewbNotTracked),
+  decimal(
+    'etrackPerEwb',
+    'ETRACK per eviction',
+    3,
+    perEwb(({ total }) => total.etrack),
+  ),
+  count('ipiRounds', 'IPI rounds', ({ total }) => total.ipiRounds),
+  decimal(
+    'ipiRoundsPerEwb',
+    'IPI rounds per eviction',
+    3,
+    perEwb(({ total }) => total.ipiRounds),
+  ),
+  count('ipiInterruptedCpus', 'CPUs interrupted by IPIs', ({ total }) => total.ipiInterruptedCpus),
+  decimal(
+    'loadLatencyP50Us',
+    'µs per load, p50',
+    2,
+    microseconds(({ faultLatency: { load } }) => load.p50Cycles),
+  ),
+  decimal(
+    'loadLatencyP99Us',
+    'µs per load, p99',
+    2,
+    microseconds(({ faultLatency: { load } }) => load.p99Cycles),
+  ),
+  decimal(
+    'loadLatencyMaxUs',
+    'µs per load, longest',
+    2,
+    microseconds(({ faultLatency: { load } }) => load.maxCycles),
+  ),
+  decimal('ksgxdDuty', 'ksgxd duty', 3, ({ shares }) => shares.ksgxdDuty),
+  decimal('directReclaimShare', 'direct-reclaim share', 3, ({ shares }) => shares.directReclaim),
+  decimal('remoteNodeShare', 'remote-node share', 3, ({ shares }) => shares.remoteNode),
+  count('peakEpcPages', 'peak EPC pages', ({ total }) => total.peakEpcPages),
+];
+
+function secondsOf({ total, scenario }: RunReport): number {
+  return total.elapsedCycles / (scenario.costs.clockGhz * 1e9);
+}
+
+/** Cycles of all threads by cause. */
+export function causesOf({ enclaves, ksgxd }: RunReport): Readonly<Record<string, number>> {
+  const sum: Record<string, number> = {};
+  for (const { cyclesByCause } of [...enclaves, ksgxd]) {
+    for (const [cause, cycles] of Object.entries(cyclesByCause)) sum[cause] = (sum[cause] ?? 0) + cycles;
+  }
+  return sum;
+}
+
+/** A statistic over the seeds of a combination. */
+export interface Spread {
+  /** Median; the mean of the two in the middle for an even number of runs. */
+  readonly median: number;
+  /** Smallest. */
+  readonly min: number;
+  /** Largest. */
+  readonly max: number;
+  /** Median by that of the first combination; null if that is 0. */
+  readonly ratio: number | null;
+}
+
+/** @param values - one per seed @param base - median of the first combination, or null if this is it */
+export function spreadOf(values: readonly number[], base: number | null): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const high = sorted[sorted.length >> 1] as number;
+  const low = sorted[(sorted.length - 1) >> 1] as number;
+  const median = (low + high) / 2;
+  const first = base ?? median;
+  const ratio = first === 0 ? null : median / first;
+  return { median, min: sorted[0] as number, max: sorted.at(-1) as number, ratio };
+}
