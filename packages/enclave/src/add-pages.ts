@@ -146,11 +146,16 @@ export class AddPages {
     records.setResident(index, page);
     enclave.addChildren(1);
     if (argument.isMeasured && !(yield* this.measure(thread, enclave, page))) {
-      records.erase(index);
+      this.withdraw(enclave, index);
       return -Errno.EIO;
     }
     yield* this.components.lists.mark(thread, page);
     return 0;
+  }
+
+  /** A page whose measurement failed goes again. Linux does not take it off the child count (L-04). */
+  protected withdraw(enclave: Enclave, index: number): void {
+    enclave.records.erase(index);
   }
 
   /** EADD with the page's permissions and type. */
@@ -183,6 +188,14 @@ export class AddPages {
       return false;
     }
     return true;
+  }
+}
+
+/** The repair of L-04: the child count goes back with the page. */
+export class CountingAddPages extends AddPages {
+  protected override withdraw(enclave: Enclave, index: number): void {
+    super.withdraw(enclave, index);
+    enclave.addChildren(-1);
   }
 }
 

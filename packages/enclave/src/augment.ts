@@ -52,6 +52,7 @@ export class Augmenter {
     while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
     let result = yield* this.add(thread, enclave, index);
     if (result === 0) result = yield* this.insert(thread, table, index);
+    else if (result !== -Errno.EBUSY) yield* this.pages.idleSecs(thread, enclave);
     enclave.lock.release(thread);
     return result;
   }
@@ -89,6 +90,7 @@ export class Augmenter {
       return false;
     }
     records.setResident(index, page);
+    if (enclave.children === 0) yield* this.pages.claimSecs(thread, enclave);
     enclave.addChildren(1);
     yield* this.components.lists.mark(thread, page);
     return true;
@@ -109,6 +111,17 @@ export class Augmenter {
     if (thread.clock > thread.limit) yield table.pteAt(index);
     table.insert(thread, index);
     return 0;
+  }
+}
+
+/**
+ * The repair of B-42: looks again under the lock. Of two faults on a new page the second one finds what the first one
+ * has added, and its access is repeated.
+ */
+export class RecheckingAugmenter extends Augmenter {
+  protected override *add(thread: Thread, enclave: Enclave, index: number): Routine<number> {
+    const isAdded = index < enclave.pageCount && enclave.records.exists(index);
+    return isAdded ? -Errno.EBUSY : yield* super.add(thread, enclave, index);
   }
 }
 

@@ -3,6 +3,7 @@ import { FrameFlag, NONE, OwnerKind, PageType } from '@epckit/interface';
 import { checkChanges } from './check-changes.js';
 import type { EnclaveDriver } from './driver.js';
 import type { Enclave } from './enclave.js';
+import { EnclaveFlag } from './enclave.js';
 import { SECS_RECORD, versionArrayNumber } from './record-id.js';
 
 /** A broken invariant of the native driver, as plain data. */
@@ -21,6 +22,8 @@ interface Audit {
   readonly known: Set<PageIndex>;
   /** The enclave has lost its EPC pages with the power: the EPCM says nothing of it. */
   readonly isPowerless: boolean;
+  /** May the SECS of an initialized enclave be reclaimable? */
+  readonly listsSecs: boolean;
   /** Pages of the enclave's backing file that are present. */
   readonly file: ReadonlySet<number>;
   report(rule: string, message: string): void;
@@ -37,7 +40,7 @@ const PCMDS_PER_PAGE = 32;
  * Covered of the invariants of an EPC manager: every page of an owner is known to it, none is free and owned
  * (I-1); free pages are invalid in the EPCM (I-1b); child counts of driver and hardware (I-2); a SECS is there
  * for its resident children (I-2b); no page is in a batch (I-3) or being reclaimed (I-4); resident pages are
- * reclaimable unless poisoned, SECS and version arrays are not (I-5); slots, evicted pages and version array
+ * reclaimable unless poisoned, version arrays are not, nor is a SECS unless the driver lists those without children (I-5); slots, evicted pages and version array
  * pages (I-6); references are one plus the listed address spaces (I-7); only resident pages are mapped (I-8);
  * no page is blocked, evicted pages are in the file (I-9). `EPCM`: record, frame table and EPCM entry name the
  * same page, address, type and SECS. `EDMM`: what waits for the enclave's acceptance is what the records say.
@@ -49,23 +52,24 @@ const PCMDS_PER_PAGE = 32;
  * @returns violations, empty for a sound driver
  */
 export function checkEnclaves(
-  driver: Pick<EnclaveDriver, 'enclaves'>,
+  driver: Pick<EnclaveDriver, 'enclaves'> & Partial<Pick<EnclaveDriver, 'listsSecs'>>,
   frames: FrameTable,
   hardware: SgxHardware,
   hasLostPower: (enclave: Enclave) => boolean = () => false,
 ): EnclaveViolation[] {
   const violations: EnclaveViolation[] = [];
   const known = new Set<PageIndex>();
+  const { listsSecs = false } = driver;
   for (const enclave of driver.enclaves()) {
     const report = (rule: string, message: string) => {
       violations.push({ rule, message: `Enclave ${enclave.id}: ${message}` });
     };
     const file = new Set(enclave.paging?.backing.presentPages());
     const isPowerless = hasLostPower(enclave);
-    checkEnclave({ frames, hardware, known, isPowerless, file, report }, enclave);
+    checkEnclave({ frames, hardware, known, isPowerless, listsSecs, file, report }, enclave);
   }
   const report = (rule: string, message: string) => void violations.push({ rule, message });
-  checkPages({ frames, hardware, known, isPowerless: false, file: new Set(), report });
+  checkPages({ frames, hardware, known, isPowerless: false, listsSecs, file: new Set(), report });
   return violations;
 }
 
@@ -90,6 +94,7 @@ function checkRecords(audit: Audit, enclave: Enclave): number {
     const page = records.epc(index);
     if (records.isBeingReclaimed(index)) audit.report('I-4', `page ${index} is being reclaimed.`);
     if (page === NONE && audit.isPowerless) continue;
+    if (page === NONE && records.isLost(index) && records.slot(index) === NONE) continue;
     if (page === NONE) {
       if (records.slot(index) === NONE) audit.report('I-6', `page ${index} is neither resident nor evicted.`);
       else checkBacking(audit, enclave, index);
@@ -159,7 +164,7 @@ function checkSecs(audit: Audit, enclave: Enclave): void {
   const { secs } = enclave;
   if (secs !== NONE) {
     checkFrame(audit, enclave, secs, SECS_RECORD, PageType.SECS);
-    checkHeld(audit, secs, 'SECS');
+    if (!isReclaimableSecs(audit, enclave)) checkHeld(audit, secs, 'SECS');
   } else if (audit.isPowerless) {
     return;
   } else if (enclave.secsSlot === NONE) {
@@ -167,6 +172,13 @@ function checkSecs(audit: Audit, enclave: Enclave): void {
   } else {
     checkBacking(audit, enclave, enclave.pageCount);
   }
+}
+
+/** A SECS may be reclaimable after INIT, in a driver that lists those without children. */
+function isReclaimableSecs({ frames, listsSecs }: Audit, { secs, flags }: Enclave): boolean {
+  if (!listsSecs) return false;
+  const isInitialized = (flags.value & EnclaveFlag.INITIALIZED) !== 0;
+  return isInitialized && frames.listOf(secs) !== 0 && frames.flags(secs) === FrameFlag.TRACKED;
 }
 
 /** A page that the owner keeps: on no list and without flags. */

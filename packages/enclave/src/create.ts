@@ -85,12 +85,17 @@ export class Create {
   protected *finish(thread: Thread, enclave: Enclave, secs: number, argument: CreateArgument): Routine<0> {
     enclave.setRange(argument.basePage, argument.pageCount);
     enclave.attributes = argument.attributes;
-    enclave.allowedAttributes = UNPRIVILEGED;
+    this.allow(enclave);
     enclave.setSecsResident(secs);
     const debug = (argument.attributes & Attribute.DEBUG) === 0 ? 0 : EnclaveFlag.DEBUG;
     if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.adding;
     enclave.flags.add(thread, EnclaveFlag.CREATED + debug);
     return 0;
+  }
+
+  /** What INIT will accept. Linux assigns it, so that a PROVISION from before CREATE is forgotten (L-10). */
+  protected allow(enclave: Enclave): void {
+    enclave.allowedAttributes = UNPRIVILEGED;
   }
 
   /** Takes the version array and the backing back. */
@@ -99,6 +104,13 @@ export class Create {
     enclave.paging = null;
     yield* this.pages.shrink(thread, enclave, versionArray);
     return error;
+  }
+}
+
+/** The repair of L-10: what PROVISION has allowed before CREATE stays allowed. */
+export class GrantingCreate extends Create {
+  protected override allow(enclave: Enclave): void {
+    enclave.allowedAttributes |= UNPRIVILEGED;
   }
 }
 

@@ -23,10 +23,22 @@ import { RestrictPermissions } from './restrict.js';
 
 /** Recipes to replace; the default is Linux 6.12. */
 export interface EnclaveDriverRecipes {
+  /** Makes what gets EPC pages and gives them back. */
+  readonly pages?: (components: EnclaveDriverComponents) => EnclavePages;
+  /** Makes what gives everything back at the end. */
+  readonly releaser?: (...parts: ConstructorParameters<typeof Releaser>) => Releaser;
+  /** Makes ioctl CREATE. */
+  readonly create?: (components: EnclaveDriverComponents, pages: EnclavePages) => Create;
+  /** Makes ioctl ADD_PAGES. */
+  readonly addPages?: (components: EnclaveDriverComponents, pages: EnclavePages) => AddPages;
+  /** Makes mmap and its relatives. */
+  readonly mapper?: (...parts: ConstructorParameters<typeof Mapper>) => Mapper;
   /** Makes the loader. */
   readonly loader?: (components: EnclaveDriverComponents, pages: EnclavePages) => Loader;
   /** Makes the owner that the reclaimer talks to. */
   readonly owner?: (parts: NativeOwnerParts) => NativeOwner;
+  /** Makes the fault handler. */
+  readonly faults?: (...parts: ConstructorParameters<typeof FaultHandler>) => FaultHandler;
   /** Makes what adds pages in the fault handler. */
   readonly augmenter?: (parts: AugmenterParts) => Augmenter;
   /** Makes ioctl RESTRICT_PERMISSIONS. */
@@ -59,6 +71,8 @@ export class EnclaveDriver {
   readonly debug: DebugAccess;
   /** mmap, munmap, mprotect, close. */
   readonly mapper: Mapper;
+  /** Is a SECS without children reclaimable? */
+  readonly listsSecs: boolean;
   /** Page faults. */
   readonly faults: FaultHandler;
 
@@ -68,23 +82,27 @@ export class EnclaveDriver {
 
   constructor(components: EnclaveDriverComponents, recipes: EnclaveDriverRecipes = {}) {
     this.#components = components;
-    const pages = new EnclavePages(components);
-    const releaser = new Releaser(components, pages, (enclave) => this.#forget(enclave));
+    const pages = recipes.pages?.(components) ?? new EnclavePages(components);
+    this.listsSecs = pages.listsSecs;
+    const forget = (enclave: Enclave) => this.#forget(enclave);
+    const releaser = recipes.releaser?.(components, pages, forget) ?? new Releaser(components, pages, forget);
     const loader = recipes.loader?.(components, pages) ?? new Loader(components, pages);
     const parts = { components, pages, releaser, enclaveOf: (owner: OwnerId) => this.enclave(owner) };
     this.owner = recipes.owner?.(parts) ?? new NativeOwner(parts);
-    this.create = new Create(components, pages);
-    this.addPages = new AddPages(components, pages);
+    this.create = recipes.create?.(components, pages) ?? new Create(components, pages);
+    this.addPages = recipes.addPages?.(components, pages) ?? new AddPages(components, pages);
     this.init = new Init(components);
     this.provision = new Provision();
-    this.mapper = new Mapper(releaser, components.failures ?? null);
+    const failures = components.failures ?? null;
+    this.mapper = recipes.mapper?.(releaser, failures) ?? new Mapper(releaser, failures);
     const memory = { components, pages, loader };
     this.restrictPermissions = recipes.restrictPermissions?.(memory) ?? new RestrictPermissions(memory);
     this.modifyTypes = recipes.modifyTypes?.(memory) ?? new ModifyTypes(memory);
     this.removePages = recipes.removePages?.(memory) ?? new RemovePages(memory);
     this.debug = new DebugAccess(components, loader);
     const augmenter = recipes.augmenter?.(memory) ?? new Augmenter(memory);
-    this.faults = new FaultHandler(components, loader, augmenter);
+    const faultParts = [components, loader, augmenter] as const;
+    this.faults = recipes.faults?.(...faultParts) ?? new FaultHandler(...faultParts);
   }
 
   /** open: a new enclave without a range. Ids are used again after the release. */

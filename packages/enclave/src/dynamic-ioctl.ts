@@ -7,6 +7,7 @@ import { exclusive } from './exclusive.js';
 import type { Loader } from './load.js';
 import type { EnclavePages } from './pages.js';
 import { TrackingCycle } from './tracking-cycle.js';
+import { zapEverywhere } from './zap.js';
 
 /** Pages that an ioctl for dynamic memory is to change, and what is wrong with its argument. */
 export interface DynamicArgument {
@@ -107,6 +108,16 @@ export abstract class DynamicIoctl<Argument extends DynamicArgument> {
     const page = yield* this.loader.loadByAddress(thread, enclave, index);
     if (page >= 0) return 0;
     return page === -Errno.EBUSY ? -Errno.EAGAIN : -Errno.EFAULT;
+  }
+
+  /**
+   * Removes the page from every address space. The enclave's lock is dropped for that, because mmap locks come
+   * before it. In Linux a fault may meanwhile map the page again (B-43, B-44).
+   */
+  protected *zap(thread: Thread, enclave: Enclave, index: number): Routine<void> {
+    enclave.lock.release(thread);
+    yield* zapEverywhere(thread, enclave, index);
+    while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
   }
 
   /** Makes what begins a tracking cycle after a change. */

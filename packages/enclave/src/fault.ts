@@ -74,12 +74,17 @@ export class FaultHandler {
     index: number,
   ): Routine<FaultResultId> {
     while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
-    const page = yield* this.loader.loadInVma(thread, vma, enclave, index);
+    const page = yield* this.find(thread, vma, enclave, index);
     if (page >= 0 && thread.clock > thread.limit) yield table.pteAt(index);
     const result = page < 0 ? resultOf(page) : this.insert(thread, table, index);
     enclave.lock.release(thread);
     this.components.probe?.faultHandled(thread.id, enclave.id, index, page >= 0);
     return result;
+  }
+
+  /** Brings the page back, under the lock. Linux takes one that was removed meanwhile for an error. */
+  protected find(thread: Thread, vma: Vma, enclave: Enclave, index: number): Routine<number> {
+    return this.loader.loadInVma(thread, vma, enclave, index);
   }
 
   /** The page does not exist: it is added. */
@@ -103,6 +108,18 @@ export class FaultHandler {
     const isYoung = table.testAndClearYoung(thread, index);
     this.components.probe?.aged(thread.id, table.owner, index, isYoung);
     return FaultResult.NOPAGE;
+  }
+}
+
+/**
+ * The other half of the repair of B-42: a page that was there before the lock and was removed since is no error. The
+ * access is repeated, and adds it.
+ */
+export class RecheckingFaultHandler extends FaultHandler {
+  protected override *find(thread: Thread, vma: Vma, enclave: Enclave, index: number): Routine<number> {
+    const isGone = index < enclave.pageCount && !enclave.records.exists(index);
+    const mayAdd = this.components.dynamic !== null && this.components.dynamic !== undefined;
+    return isGone && mayAdd ? -Errno.EBUSY : yield* super.find(thread, vma, enclave, index);
   }
 }
 

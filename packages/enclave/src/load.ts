@@ -24,18 +24,23 @@ export class Loader {
   /**
    * Makes the page resident, its SECS first.
    *
-   * @returns EPC page; `-EBUSY`: a reclaimer has it, or EPC must be reclaimed first; `-ENOMEM`, `-EFAULT`
+   * @returns EPC page; `-EBUSY`: a reclaimer or an ioctl has it, or EPC must be reclaimed first; `-ENOMEM`, `-EFAULT`
    */
   *load(thread: Thread, enclave: Enclave, index: number): Routine<number> {
     const resident = enclave.records.epc(index);
-    if (resident >= 0) return enclave.records.isBeingReclaimed(index) ? -Errno.EBUSY : resident;
+    if (resident >= 0) return enclave.records.isBusy(index) ? -Errno.EBUSY : resident;
     // Neither in the EPC nor versioned: an EWB that failed for good has lost the page (L-02).
     if (enclave.records.slot(index) < 0) return -Errno.EFAULT;
     const secs = enclave.secs === NONE ? yield* this.loadSecs(thread, enclave) : enclave.secs;
     if (secs < 0) return secs;
     const page = yield* this.eldu(thread, enclave, index);
-    if (page < 0) return page;
+    if (page < 0) {
+      // After EBUSY the access is repeated, and needs the SECS then.
+      if (page !== -Errno.EBUSY) yield* this.pages.idleSecs(thread, enclave);
+      return page;
+    }
     enclave.records.setResident(index, page);
+    if (enclave.children === 0) yield* this.pages.claimSecs(thread, enclave);
     enclave.addChildren(1);
     yield* this.components.lists.mark(thread, page);
     return page;

@@ -92,7 +92,10 @@ export class Mapper {
     if (this.#failures?.fails('kmalloc') === true) return -Errno.ENOMEM;
     if (thread.spend(Cost.STEP) > thread.limit) yield enclave.refs.adding;
     enclave.refs.get(thread);
-    if (this.#failures?.fails('mmu_notifier') === true) return -Errno.ENOMEM;
+    if (this.#failures?.fails('mmu_notifier') === true) {
+      yield* this.unregistered(thread, enclave);
+      return -Errno.ENOMEM;
+    }
     yield* enclave.mms.add(thread, mm);
     return 0;
   }
@@ -130,6 +133,9 @@ export class Mapper {
     if (enclave.refs.put(thread)) yield* this.#releaser.release(thread, enclave);
   }
 
+  /** The notifier could not be registered; a reference was taken for it, and Linux loses it (L-11). */
+  protected *unregistered(_thread: Thread, _enclave: Enclave): Routine<void> {}
+
   /** Existing pages impose their ceiling; holes impose nothing. */
   *#mayMap(thread: Thread, enclave: Enclave, argument: MapArgument): Routine<ErrnoResult> {
     const { start, end, prot } = argument;
@@ -146,6 +152,13 @@ export class Mapper {
     }
     enclave.lock.release(thread);
     return result;
+  }
+}
+
+/** The repair of L-11: the reference is dropped; that of the file keeps the enclave. */
+export class BalancedMapper extends Mapper {
+  protected override unregistered(thread: Thread, enclave: Enclave): Routine<void> {
+    return this.drop(thread, enclave);
   }
 }
 

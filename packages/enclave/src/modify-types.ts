@@ -4,7 +4,6 @@ import type { DynamicArgument } from './dynamic-ioctl.js';
 import { DynamicIoctl } from './dynamic-ioctl.js';
 import type { Enclave } from './enclave.js';
 import type { TrackingCycle } from './tracking-cycle.js';
-import { zapEverywhere } from './zap.js';
 
 /** What MODIFY_TYPES takes. */
 export interface ModifyTypesArgument extends DynamicArgument {
@@ -45,9 +44,24 @@ export class ModifyTypes extends DynamicIoctl<ModifyTypesArgument> {
       records.setCeiling(index, ceiling);
       return result;
     }
-    // From here on the page has its new type, whatever the records say (L-15).
+    return yield* this.finish(thread, enclave, index, type, tracking);
+  }
+
+  /**
+   * EMODT was executed: the page has its new type, whatever the records say. Linux notes it after the tracking cycle
+   * and not at all if that is refused (L-15).
+   *
+   * @returns 0 or `-EFAULT`
+   */
+  protected *finish(
+    thread: Thread,
+    enclave: Enclave,
+    index: number,
+    type: PageTypeId,
+    tracking: TrackingCycle,
+  ): Routine<ErrnoResult> {
     if (!(yield* tracking.run(thread, enclave))) return -Errno.EFAULT;
-    records.setType(index, type);
+    enclave.records.setType(index, type);
     return 0;
   }
 
@@ -66,8 +80,7 @@ export class ModifyTypes extends DynamicIoctl<ModifyTypesArgument> {
   }
 
   /**
-   * Removes the page from every address space. The enclave's lock is dropped for that, because mmap locks come
-   * before it; meanwhile no reclaimer may have the page.
+   * Removes the page from every address space. While the lock is dropped no reclaimer may have the page.
    *
    * @returns 0, or `-EAGAIN`: a reclaimer has it already
    */
@@ -75,10 +88,34 @@ export class ModifyTypes extends DynamicIoctl<ModifyTypesArgument> {
     const { lists } = this.components;
     const page = enclave.records.epc(index);
     if ((yield* lists.unmark(thread, page)) !== 0) return -Errno.EAGAIN;
-    enclave.lock.release(thread);
-    yield* zapEverywhere(thread, enclave, index);
-    while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
+    yield* this.zap(thread, enclave, index);
     yield* lists.mark(thread, page);
     return 0;
+  }
+}
+
+/** The repair of B-44: while the lock is dropped for the zap, faults on the page wait. */
+export class HoldingModifyTypes extends ModifyTypes {
+  protected override *zap(thread: Thread, enclave: Enclave, index: number): Routine<void> {
+    enclave.records.setHeld(index, true);
+    yield* super.zap(thread, enclave, index);
+    enclave.records.setHeld(index, false);
+  }
+}
+
+/**
+ * The repair of L-15, besides that of B-44: the records follow EMODT at once. If the tracking cycle is refused the
+ * caller still gets `-EFAULT`, and the enclave can accept the page after any later cycle.
+ */
+export class FinishingModifyTypes extends HoldingModifyTypes {
+  protected override finish(
+    thread: Thread,
+    enclave: Enclave,
+    index: number,
+    type: PageTypeId,
+    tracking: TrackingCycle,
+  ): Routine<ErrnoResult> {
+    enclave.records.setType(index, type);
+    return super.finish(thread, enclave, index, type, tracking);
   }
 }

@@ -21,6 +21,7 @@ import {
   OwnerKind,
   Pin,
   Prepared,
+  SgxCode,
   Written,
 } from '@epckit/interface';
 import type { EnclaveDriverComponents } from './components.js';
@@ -96,11 +97,12 @@ export class NativeOwner implements PageOwner {
     while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
     enclave.records.clearBeingReclaimed(index);
     const slot = yield* pagingOf(enclave).writeBack.write(thread, enclave, page, index);
-    enclave.records.setEvicted(index, slot < 0 ? NONE : slot);
-    enclave.addChildren(-1);
-    if (enclave.children === 0) yield* this.evictSecs(thread, enclave);
+    let written: WrittenResult = Written.FREED;
+    if (slot >= 0) enclave.records.setEvicted(index, slot);
+    else written = yield* this.failed(thread, enclave, page, index, -slot);
+    if (written === Written.FREED) yield* this.lose(thread, enclave);
     enclave.lock.release(thread);
-    return Written.FREED;
+    return written;
   }
 
   putAt(owner: OwnerId): Op {
@@ -119,6 +121,27 @@ export class NativeOwner implements PageOwner {
     return Killed.ALREADY_DYING;
   }
 
+  /**
+   * EWB has failed for good, with `code`. Linux goes on as if the page had gone, and its contents are lost; the page
+   * is freed while it is valid (L-02).
+   */
+  protected *failed(
+    _thread: Thread,
+    enclave: Enclave,
+    _page: PageIndex,
+    index: number,
+    _code: number,
+  ): Routine<WrittenResult> {
+    enclave.records.setEvicted(index, NONE);
+    return Written.FREED;
+  }
+
+  /** A child has gone. After the last one the SECS follows. */
+  protected *lose(thread: Thread, enclave: Enclave): Routine<void> {
+    enclave.addChildren(-1);
+    if (enclave.children === 0) yield* this.evictSecs(thread, enclave);
+  }
+
   /** Looks at one accessed bit and clears it. */
   protected readonly age: PageTableVisitor = (thread, table, index) => {
     const isYoung = table.testAndClearYoung(thread, index);
@@ -133,13 +156,22 @@ export class NativeOwner implements PageOwner {
 
   /** The last child has gone: the SECS of an initialized enclave follows. */
   protected *evictSecs(thread: Thread, enclave: Enclave): Routine<void> {
+    const { pages } = this.parts;
     if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.reading;
     if ((enclave.flags.read(thread) & EnclaveFlag.INITIALIZED) === 0) return;
+    if (!(yield* pages.claimSecs(thread, enclave))) return;
     const { backing, writeBack } = pagingOf(enclave);
-    if ((yield* backing.reserve(thread, enclave.pageCount)) !== 0) return;
-    const secs = enclave.secs;
-    const slot = yield* writeBack.write(thread, enclave, secs, enclave.pageCount);
-    yield* this.parts.pages.free(thread, secs);
+    if ((yield* backing.reserve(thread, enclave.pageCount)) !== 0) {
+      yield* pages.idleSecs(thread, enclave);
+      return;
+    }
+    const slot = yield* writeBack.write(thread, enclave, enclave.secs, enclave.pageCount);
+    yield* this.secsWritten(thread, enclave, slot);
+  }
+
+  /** EREMOVE does no harm to a page that EWB has made invalid; if EWB failed, the SECS is lost (L-02). */
+  protected *secsWritten(thread: Thread, enclave: Enclave, slot: number): Routine<void> {
+    yield* this.parts.pages.free(thread, enclave.secs);
     enclave.setSecsEvicted(slot < 0 ? NONE : slot);
   }
 
@@ -154,7 +186,36 @@ export class NativeOwner implements PageOwner {
   }
 }
 
+/**
+ * The repair of L-02. A page that is not blocked has lost nothing: it stays, and a later batch tries again. A blocked
+ * one cannot be made usable again, as no leaf takes BLOCKED away: it is removed, so that nobody gets a valid page, and
+ * its record says that it is lost. If EREMOVE is refused too, because threads are inside, it stays for a later batch.
+ */
+export class CarefulOwner extends NativeOwner {
+  protected override *failed(
+    thread: Thread,
+    enclave: Enclave,
+    page: PageIndex,
+    index: number,
+    code: number,
+  ): Routine<WrittenResult> {
+    const { hardware } = this.parts.components;
+    if (code === SgxCode.PAGE_NOT_BLOCKED) return Written.BUSY;
+    if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
+    if (hardware.eremove(thread.cpu, page) !== SgxCode.SUCCESS) return Written.BUSY;
+    pagingOf(enclave).backing.truncate(thread, index, enclave.isInFlight);
+    enclave.records.setLost(index);
+    return Written.FREED;
+  }
+
+  /** A SECS that could not be written stays: without it every page of the enclave would be lost. */
+  protected override *secsWritten(thread: Thread, enclave: Enclave, slot: number): Routine<void> {
+    if (slot >= 0) yield* super.secsWritten(thread, enclave, slot);
+    else yield* this.parts.pages.idleSecs(thread, enclave);
+  }
+}
+
 /** Paging of an enclave that has passed CREATE. */
-function pagingOf(enclave: Enclave): EnclavePaging {
+export function pagingOf(enclave: Enclave): EnclavePaging {
   return enclave.paging as EnclavePaging;
 }

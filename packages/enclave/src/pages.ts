@@ -6,15 +6,18 @@ import { versionArrayRecord } from './record-id.js';
 
 /** EPC pages of an enclave: getting them, giving them back, version array pages. */
 export class EnclavePages {
-  readonly #components: EnclaveDriverComponents;
+  /** Is a SECS without children reclaimable? */
+  readonly listsSecs: boolean = false;
+  /** What the driver is made of. */
+  protected readonly components: EnclaveDriverComponents;
 
   constructor(components: EnclaveDriverComponents) {
-    this.#components = components;
+    this.components = components;
   }
 
   /** Allocates a page for a record. @returns page or negated errno, as `PageAllocator.alloc` */
   alloc(thread: Thread, enclave: Enclave, record: RecordId, mayReclaim: boolean): Routine<number> {
-    return this.#components.allocator.alloc(thread, OwnerKind.NATIVE, enclave.id, record, mayReclaim);
+    return this.components.allocator.alloc(thread, OwnerKind.NATIVE, enclave.id, record, mayReclaim);
   }
 
   /**
@@ -22,7 +25,7 @@ export class EnclavePages {
    * valid page (Linux `sgx_encl_free_epc_page`).
    */
   *free(thread: Thread, page: PageIndex): Routine<void> {
-    const { hardware, allocator, probe } = this.#components;
+    const { hardware, allocator, probe } = this.components;
     if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
     const result = hardware.eremove(thread.cpu, page);
     if (result !== 0) {
@@ -56,8 +59,23 @@ export class EnclavePages {
     if (page !== NONE) yield* this.free(thread, page);
   }
 
+  /**
+   * Called, under the enclave's lock, when the SECS may have been left without children and nobody is about to give it
+   * one. Linux leaves it in the EPC until the next child is evicted (L-08).
+   */
+  *idleSecs(_thread: Thread, _enclave: Enclave): Routine<void> {}
+
+  /**
+   * Called before the driver itself evicts or frees the resident SECS, or gives it a child.
+   *
+   * @returns whether nobody else is about to evict it
+   */
+  *claimSecs(_thread: Thread, _enclave: Enclave): Routine<boolean> {
+    return true;
+  }
+
   *#versionArray(thread: Thread, enclave: Enclave, mayReclaim: boolean): Routine<number> {
-    const { hardware, probe, failures } = this.#components;
+    const { hardware, probe, failures } = this.components;
     if (failures?.fails('kmalloc') === true) return -Errno.ENOMEM;
     const record = versionArrayRecord(enclave.nextVersionArray);
     const page = yield* this.alloc(thread, enclave, record, mayReclaim);

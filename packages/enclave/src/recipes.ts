@@ -3,20 +3,22 @@
  *
  * @module
  */
-export { AddPages } from './add-pages.js';
+export { AddPages, CountingAddPages } from './add-pages.js';
 export type { AugmenterParts } from './augment.js';
-export { Augmenter } from './augment.js';
-export { Create } from './create.js';
+export { Augmenter, RecheckingAugmenter } from './augment.js';
+export { Create, GrantingCreate } from './create.js';
 export { DebugAccess } from './debug-access.js';
 export type { DynamicIoctlParts } from './dynamic-ioctl.js';
 export { DynamicIoctl } from './dynamic-ioctl.js';
-export { FaultHandler } from './fault.js';
+export { FaultHandler, RecheckingFaultHandler } from './fault.js';
 export { Loader } from './load.js';
-export { ModifyTypes } from './modify-types.js';
+export { BalancedMapper, Mapper } from './map.js';
+export { FinishingModifyTypes, HoldingModifyTypes, ModifyTypes } from './modify-types.js';
 export type { NativeOwnerParts } from './native-owner.js';
-export { NativeOwner } from './native-owner.js';
+export { CarefulOwner, NativeOwner } from './native-owner.js';
 export { EnclavePages } from './pages.js';
+export { ReclaimableSecsPages, SecsReclaimingOwner } from './reclaimable-secs.js';
 export { Releaser } from './release.js';
-export { RemovePages } from './remove-pages.js';
+export { HoldingRemovePages, RemovePages } from './remove-pages.js';
 export { RestrictPermissions } from './restrict.js';
 export { TrackingCycle } from './tracking-cycle.js';

@@ -2,7 +2,7 @@ import type { AccessMonitor, ObjectRegistry, Op, PageIndex, PageTypeId } from '@
 import { Mode, NONE, op } from '@epckit/interface';
 
 /** Flags of a record. */
-const RecordFlag = { EXISTS: 1, BEING_RECLAIMED: 2 } as const;
+const RecordFlag = { EXISTS: 1, BEING_RECLAIMED: 2, HELD: 4, LOST: 8 } as const;
 
 /**
  * Records of one enclave's pages (Linux `struct sgx_encl_page`), by page index: 11 bytes per page of the
@@ -132,6 +132,32 @@ export class Records {
   clearBeingReclaimed(index: number): void {
     this.#monitor?.write(this.#object + index);
     (this.#flags[index] as number) &= ~RecordFlag.BEING_RECLAIMED;
+  }
+
+  /** Must a fault wait: is a reclaimer between reserve and write, or does an ioctl hold the page? */
+  isBusy(index: number): boolean {
+    this.#monitor?.read(this.#object + index);
+    const busy = RecordFlag.BEING_RECLAIMED | RecordFlag.HELD;
+    return ((this.#flags[index] as number) & busy) !== 0;
+  }
+
+  /** Keeps faults off while an ioctl that changes the page has dropped the lock, or lets them in again. */
+  setHeld(index: number, isHeld: boolean): void {
+    this.#monitor?.write(this.#object + index);
+    if (isHeld) (this.#flags[index] as number) |= RecordFlag.HELD;
+    else (this.#flags[index] as number) &= ~RecordFlag.HELD;
+  }
+
+  /** The contents are gone for ever: the page is neither resident nor evicted, and accesses fail. */
+  setLost(index: number): void {
+    this.setEvicted(index, NONE);
+    (this.#flags[index] as number) |= RecordFlag.LOST;
+  }
+
+  /** Is the page lost? See {@link setLost}. */
+  isLost(index: number): boolean {
+    this.#monitor?.read(this.#object + index);
+    return ((this.#flags[index] as number) & RecordFlag.LOST) !== 0;
   }
 
   /** First record at or after `index`, or `-1`. */

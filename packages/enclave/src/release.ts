@@ -47,6 +47,7 @@ export class Releaser {
   /** A SECS with children left is leaked: EREMOVE would refuse it. */
   protected *releaseSecs(thread: Thread, enclave: Enclave): Routine<void> {
     if (enclave.children !== 0 || enclave.secs === NONE) return;
+    yield* this.pages.claimSecs(thread, enclave);
     yield* this.pages.free(thread, enclave.secs);
     enclave.setSecsResident(NONE);
   }

@@ -3,7 +3,6 @@ import { Cost, Errno, Leaf, LeafFault, NONE, PageType, Prot } from '@epckit/inte
 import type { DynamicArgument } from './dynamic-ioctl.js';
 import { DynamicIoctl } from './dynamic-ioctl.js';
 import type { Enclave } from './enclave.js';
-import { zapEverywhere } from './zap.js';
 
 /**
  * ioctl REMOVE_PAGES (Linux `sgx_ioc_enclave_remove_pages`): gives trimmed pages back that the enclave has
@@ -19,9 +18,7 @@ export class RemovePages extends DynamicIoctl<DynamicArgument> {
     const page = enclave.records.epc(index);
     if (!(yield* this.isAccepted(thread, page))) return -Errno.EPERM;
     if ((yield* this.components.lists.unmark(thread, page)) !== 0) return -Errno.EBUSY;
-    enclave.lock.release(thread);
-    yield* zapEverywhere(thread, enclave, index);
-    while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
+    yield* this.zap(thread, enclave, index);
     yield* this.forget(thread, enclave, index, page);
     return 0;
   }
@@ -44,5 +41,15 @@ export class RemovePages extends DynamicIoctl<DynamicArgument> {
     enclave.addChildren(-1);
     enclave.records.erase(index);
     yield* this.pages.shrink(thread, enclave, NONE);
+    if (enclave.children === 0) yield* this.pages.idleSecs(thread, enclave);
+  }
+}
+
+/** The repair of B-43: while the lock is dropped for the zap, faults on the page wait. */
+export class HoldingRemovePages extends RemovePages {
+  protected override *zap(thread: Thread, enclave: Enclave, index: number): Routine<void> {
+    enclave.records.setHeld(index, true);
+    yield* super.zap(thread, enclave, index);
+    enclave.records.setHeld(index, false);
   }
 }

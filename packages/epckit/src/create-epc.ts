@@ -130,17 +130,18 @@ export function createEpc(options: EpcOptions): Epc {
   const pools = createNodePools({ ...options.pools }, { frames, locks: machine, hardware, probe });
   const owners = createOwnerRegistry();
   const policy = (options.policy ?? secondChance())({ frames });
-  const lists = createReclaimLists({ frames, locks: machine, owners, policy, probe });
+  const listParts = { frames, locks: machine, owners, policy, probe };
+  const lists = options.lists?.(listParts) ?? createReclaimLists(listParts);
   const charge = options.charge ?? null;
   const settings = { ...linuxReclaim, ...options.reclaim };
   const batchParts = { frames, lists, owners, pool: pools as PagePool, charge, probe };
   const batch = options.batch?.(batchParts) ?? new Batch(batchParts);
   const wake = options.wake ?? watermarks({ low: settings.lowPages, high: settings.highPages });
-  const reclaimer = createReclaimer(
-    { batchPages: settings.batchPages, daemon: ksgxd.id },
-    { lists, batch, pool: pools, wake, locks: machine, probe },
-  );
-  const allocator = createPageAllocator({ frames, pool: pools, reclaimer, charge });
+  const daemon = { batchPages: settings.batchPages, daemon: ksgxd.id };
+  const reclaimerParts = { lists, batch, pool: pools, wake, locks: machine, probe };
+  const reclaimer = options.reclaimer?.(daemon, reclaimerParts) ?? createReclaimer(daemon, reclaimerParts);
+  const allocatorParts = { frames, pool: pools, reclaimer, charge };
+  const allocator = options.allocator?.(allocatorParts) ?? createPageAllocator(allocatorParts);
   const interrupts: InterruptHandler = {
     arrive: (_, cpu) => cpus[cpu]?.interrupt() ?? false,
     leave: (_, cpu) => {
@@ -186,7 +187,7 @@ export function createEpc(options: EpcOptions): Epc {
     if (owner >= FIRST_VEPC_OWNER) return vepc?.instance(owner)?.pages.get(page) ?? NONE;
     return driver.enclave(owner).records.epc(page);
   };
-  const memoryFailure = createMemoryFailure({ frames, lists: pools.lists, reclaimLists: () => lists });
+  const memoryFailure = createMemoryFailure({ frames, pools, reclaimLists: () => lists });
   const powerless = new WeakSet<Enclave>();
   let processCount = 0;
   const processes = new Processes(driver, (name) => {

@@ -26,22 +26,36 @@ export { compareRecords } from './replay/compare.js';
 export type { ReplayOptions } from './replay/replay.js';
 export { replayScript } from './replay/replay.js';
 export type { ReplayedStep, Script, ScriptMachine, ScriptStep, StepRecord } from './replay/script.js';
+export type { DealName, TracePart } from './run/deal.js';
+export type { RunEvent, RunEventFacts, RunEventListener, RunEventName } from './run/events.js';
+export type { FaultKind, FaultObserver, LatencyHistograms } from './run/fault-latency.js';
+export type { FreePageReport } from './run/free-page-line.js';
+export { Histogram, type LatencySummary } from './run/histogram.js';
 export type { ProgramTimes } from './run/program.js';
 export { Program } from './run/program.js';
+export { ProgramThread } from './run/program-thread.js';
+export type {
+  CpuReport,
+  EnclaveReport,
+  FaultLatencies,
+  RunCounts,
+  RunReport,
+  ThreadReport,
+} from './run/report.js';
 export { RunFailure } from './run/run-failure.js';
 export { runLimits } from './run/run-limits.js';
 export type { RunOptions } from './run/run-scenario.js';
 export { runScenario } from './run/run-scenario.js';
 export type {
   CostPresetName,
-  EnclaveReport,
   PresetName,
-  RunCounts,
   RunProgress,
-  RunReport,
   Scenario,
   ScenarioEnclave,
   TraceColumns,
 } from './run/scenario.js';
+export { packageVersions } from './run/versions.js';
+export type { Sysfs } from './sysfs.js';
+export { createSysfs } from './sysfs.js';
 export type { Entry } from './user-cpu.js';
 export { UserCpu } from './user-cpu.js';

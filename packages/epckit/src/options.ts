@@ -6,11 +6,14 @@ import type {
   EvictionPolicy,
   FrameTable,
   NodeId,
+  PageAllocator,
   Probe,
+  ReclaimLists,
   WakePolicy,
 } from '@epckit/interface';
-import type { NodePoolsOptions, SectionConfig } from '@epckit/numa';
+import type { NodePoolsOptions, PageAllocatorComponents, SectionConfig } from '@epckit/numa';
 import type { LoadBack, LoadBackComponents, WriteBack, WriteBackComponents } from '@epckit/paging';
+import type { Ksgxd, ReclaimerComponents, ReclaimerOptions, ReclaimListsComponents } from '@epckit/reclaim';
 import type { Batch, BatchComponents } from '@epckit/reclaim/recipes';
 import type { VepcDriverRecipes } from '@epckit/vepc';
 
@@ -72,6 +75,12 @@ export interface EpcOptions {
   readonly charge?: ChargeController | null;
   /** Makes the batch recipe. Default: Linux 6.12. */
   readonly batch?: (components: BatchComponents) => Batch;
+  /** Makes the lists of reclaimable pages. Default: one list, as Linux 6.12. */
+  readonly lists?: (components: ReclaimListsComponents) => ReclaimLists;
+  /** Makes the reclaimer. Default: Linux 6.12. */
+  readonly reclaimer?: (options: ReclaimerOptions, components: ReclaimerComponents) => Ksgxd;
+  /** Makes the allocator. Default: Linux 6.12. */
+  readonly allocator?: (components: PageAllocatorComponents) => PageAllocator;
   /** Recipes of the pools. Default: Linux 6.12. */
   readonly pools?: NodePoolsOptions;
   /** Recipes of paging. Default: Linux 6.12. */

@@ -1,4 +1,18 @@
+import {
+  BalancedMapper,
+  CountingAddPages,
+  FinishingModifyTypes,
+  GrantingCreate,
+  HoldingRemovePages,
+  RecheckingAugmenter,
+  RecheckingFaultHandler,
+  ReclaimableSecsPages,
+  SecsReclaimingOwner,
+} from '@epckit/enclave/recipes';
+import { ExactFreeCount, PatientAllocator, PoisonRemovingSanitizer } from '@epckit/numa/recipes';
 import { LoadBackKeeping } from '@epckit/paging/recipes';
+import { CountingKsgxd, PoisonAwareLists } from '@epckit/reclaim/recipes';
+import { InsertingFaultHandler, LockingRemoveAll } from '@epckit/vepc/recipes';
 import type { EpcOptions } from './options.js';
 
 /** Policies and recipes of one system, without its machine. */
@@ -10,12 +24,45 @@ export type Preset = Omit<EpcOptions, 'machine' | 'probe' | 'checking'>;
  */
 export const linux6: Preset = {};
 
-/**
- * The default: Linux 6.12 with its known defects repaired. So far: a page that could not be loaded keeps its
- * contents in the backing store (L-03).
- */
+/** The default: Linux 6.12 with its known defects repaired, one recipe each; `docs/reference/presets.md` lists them. */
 export const epckit: Preset = {
+  // L-01
+  reclaimer: (...parts) => new CountingKsgxd(...parts),
+  allocator: (components) => new PatientAllocator(components),
+  // L-06
+  lists: (components) => new PoisonAwareLists(components),
+  pools: {
+    // L-05
+    createCount: () => new ExactFreeCount(),
+    // A poisoned child pins its SECS.
+    createSanitizer: (parts) => new PoisonRemovingSanitizer(parts),
+  },
+  // L-03
   paging: { loadBack: (components) => new LoadBackKeeping(components) },
+  enclave: {
+    // L-02, and with `pages` L-08
+    owner: (parts) => new SecsReclaimingOwner(parts),
+    pages: (components) => new ReclaimableSecsPages(components),
+    // L-10
+    create: (...parts) => new GrantingCreate(...parts),
+    // L-04
+    addPages: (...parts) => new CountingAddPages(...parts),
+    // L-11
+    mapper: (...parts) => new BalancedMapper(...parts),
+    // B-42, and its counterpart beside REMOVE_PAGES
+    augmenter: (parts) => new RecheckingAugmenter(parts),
+    faults: (...parts) => new RecheckingFaultHandler(...parts),
+    // L-15, B-44
+    modifyTypes: (parts) => new FinishingModifyTypes(parts),
+    // B-43
+    removePages: (parts) => new HoldingRemovePages(parts),
+  },
+  vepc: {
+    // V-01
+    faults: (components) => new InsertingFaultHandler(components),
+    // REMOVE_ALL without a lock
+    removeAll: (...parts) => new LockingRemoveAll(...parts),
+  },
 };
 
 /** Presets by the name that scenarios use. */

@@ -82,13 +82,16 @@ export class Processes {
    * fork: the child has the parent's descriptors, mappings and entries, not young. A mapping that the driver
    * cannot take note of is an orphan in the child.
    *
-   * Linux holds both mmap locks; here the parent's is left out, because the child is not known to anybody yet.
+   * Both mmap locks are held throughout, as in Linux: who removes entries meanwhile waits for the parent's, and then
+   * finds the child in the enclave's list.
    */
   *fork(thread: Thread, parent: Process, name: string): Routine<Process> {
     const child = this.create(name);
     const { mm } = child;
     this.#of(child).push(...this.#of(parent));
-    while (mm.lock.mustWaitWrite(thread)) yield mm.lock.acquireWrite;
+    const { lock } = parent.mm;
+    while (lock.mustWaitWrite(thread)) yield lock.acquireWrite;
+    while (mm.lock.mustWaitWrite(thread, true)) yield mm.lock.acquireWrite;
     for (const enclave of this.#mapped(parent.mm)) {
       const table = parent.mm.table(enclave.id);
       if (table === undefined) continue;
@@ -101,6 +104,7 @@ export class Processes {
       }
     }
     mm.lock.releaseWrite(thread);
+    lock.releaseWrite(thread);
     return child;
   }
 

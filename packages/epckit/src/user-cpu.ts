@@ -1,8 +1,11 @@
 import type { Enclave } from '@epckit/enclave';
-import type { CostKey, CpuId, Op, PageIndex, PageTable, Routine, SgxHardware } from '@epckit/interface';
-import { Cost, LeafFault, NONE, SgxCode } from '@epckit/interface';
+import type { CpuId, Op, PageIndex, PageTable, Routine, SgxHardware } from '@epckit/interface';
+import { Cost, Leaf, LeafFault, NONE, SgxCode } from '@epckit/interface';
 import type { MachineThread } from '@epckit/machine';
 import type { Process } from './process.js';
+
+/** A leaf that enters an enclave. */
+type EntryLeaf = typeof Leaf.EENTER | typeof Leaf.ERESUME;
 
 /** Where a thread is that has entered an enclave and not left it by EEXIT. */
 export interface Entry {
@@ -66,7 +69,7 @@ export class UserCpu {
 
   /** Op to yield before {@link aex}; the CPU is inside an enclave. */
   get leavingAt(): Op {
-    return this.#hardware.leafAt(this.#hardware.insideOf(this.id));
+    return this.#hardware.leafAt(this.#hardware.insideOf(this.id), this.id, Leaf.AEX);
   }
 
   /** The exit itself. */
@@ -80,7 +83,7 @@ export class UserCpu {
    * @returns result of the leaf; `LeafFault.PF` without a leaf if the page-table entry is missing
    */
   *enter(enclave: Enclave, tcs: number): Routine<number> {
-    const page = yield* this.#reach(enclave, tcs, Cost.EENTER);
+    const page = yield* this.#reach(enclave, tcs, Leaf.EENTER);
     if (page === NONE) return LeafFault.PF;
     const result = this.#hardware.eenter(this.id, page, enclave.linearPage(tcs));
     if (result === SgxCode.SUCCESS) this.entry = { enclave, tcs };
@@ -91,7 +94,9 @@ export class UserCpu {
   *exit(): Routine<boolean> {
     if (!this.isInside) return false;
     const secs = this.#hardware.insideOf(this.id);
-    if (this.thread.spend(Cost.EEXIT) > this.thread.limit) yield this.#hardware.leafAt(secs);
+    if (this.thread.spend(Cost.EEXIT) > this.thread.limit) {
+      yield this.#hardware.leafAt(secs, this.id, Leaf.EEXIT);
+    }
     this.#hardware.eexit(this.id);
     this.entry = null;
     return true;
@@ -105,7 +110,7 @@ export class UserCpu {
   *resume(): Routine<boolean> {
     if (this.entry === null) return false;
     const { enclave, tcs } = this.entry;
-    return this.#eresume(yield* this.#reach(enclave, tcs, Cost.ERESUME));
+    return this.#eresume(yield* this.#reach(enclave, tcs, Leaf.ERESUME));
   }
 
   /** An interrupt arrives. @returns whether a thread was thrown out of its enclave */
@@ -132,14 +137,15 @@ export class UserCpu {
    *
    * @returns EPC page that the leaf finds, or `-1` if no entry is present
    */
-  *#reach(enclave: Enclave, tcs: number, cost: CostKey): Routine<PageIndex> {
+  *#reach(enclave: Enclave, tcs: number, leaf: EntryLeaf): Routine<PageIndex> {
     const { thread } = this;
     const table = this.#table(enclave);
     if (table === undefined) return NONE;
     if (thread.clock > thread.limit) yield table.pteAt(tcs);
     const page = table.frame(tcs);
     if (page === NONE) return NONE;
-    if (thread.spend(cost) > thread.limit) yield this.#hardware.leafAt(page);
+    const cost = leaf === Leaf.EENTER ? Cost.EENTER : Cost.ERESUME;
+    if (thread.spend(cost) > thread.limit) yield this.#hardware.leafAt(page, this.id, leaf);
     return table.frame(tcs);
   }
 

@@ -91,6 +91,7 @@ describe('a machine without SGX memory', () => {
     [{ sections: [] }, 'ENOMEM'],
     [{ sections: [{ node: 0, pages: 64, bad_type: true }] }, 'ENOMEM'],
     [{ sgx: false }, 'ENODEV'],
+    [{ vmx: false, launch_control: false }, 'ENODEV'],
   ])('%j does not boot', (machine, r) => {
     const [first, second] = replayScript(script([boot, create], machine));
     expect(first?.record).toEqual({ r, sections: 0, total: [] });

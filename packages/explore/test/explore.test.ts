@@ -139,7 +139,13 @@ describe('search', () => {
     const silent = castCase('silent', (machine) => {
       const object = machine.objects.range('door', 1);
       let isOpen = false;
-      const door = { name: 'door', isIdle: false, canProceed: () => isOpen, holders: () => [] };
+      const door = {
+        name: 'door',
+        isIdle: false,
+        spins: false,
+        canProceed: () => isOpen,
+        holders: () => [],
+      };
       return {
         threads: [
           function* waiter(thread) {

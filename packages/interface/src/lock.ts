@@ -36,8 +36,13 @@ export interface RwLock {
   readonly acquireWrite: Op;
   /** Takes the lock shared and returns false, or returns true: yield {@link acquireRead} and ask again. */
   mustWaitRead(thread: Thread): boolean;
-  /** Takes the lock alone and returns false, or returns true: yield {@link acquireWrite} and ask again. */
-  mustWaitWrite(thread: Thread): boolean;
+  /**
+   * Takes the lock alone and returns false, or returns true: yield {@link acquireWrite} and ask again.
+   *
+   * @param isNested - another lock of the same class is held, on purpose, as in fork: the order check takes this one
+   * for a class of its own (Linux `down_write_nested`)
+   */
+  mustWaitWrite(thread: Thread, isNested?: boolean): boolean;
   /** @throws InvariantViolation if `thread` does not hold the lock shared */
   releaseRead(thread: Thread): void;
   /** @throws InvariantViolation if `thread` does not hold the lock alone */

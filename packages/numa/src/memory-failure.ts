@@ -8,14 +8,14 @@ import type {
   Thread,
 } from '@epckit/interface';
 import { Cost, Errno, FrameFlag, Mode } from '@epckit/interface';
-import type { NodeLists } from './node-lists.js';
+import type { NodePools } from './node-pools.js';
 
 /** What memory failure uses. */
 export interface MemoryFailureComponents {
   /** Holds the poison mark. */
   readonly frames: FrameTable;
-  /** Lists of the pools. */
-  readonly lists: NodeLists;
+  /** Moves free pages to the poison lists. */
+  readonly pools: Pick<NodePools, 'lists' | 'condemn'>;
   /**
    * Reclaimable lists, asked for at each report because they are composed later; `null` leaves a poisoned
    * page reclaimable, as before Linux 6.16 (B-48).
@@ -32,10 +32,10 @@ class NodeMemoryFailure implements MemoryFailure {
   }
 
   *report(thread: Thread, page: PageIndex): Routine<ErrnoResult> {
-    const { frames, lists, reclaimLists } = this.#components;
+    const { frames, pools, reclaimLists } = this.#components;
     if (!(page >= 0 && page < frames.pageCount)) return -Errno.ENXIO;
     const node = frames.node(page);
-    const lock = lists.lock(node);
+    const lock = pools.lists.lock(node);
     while (lock.mustWait(thread)) yield lock.acquire;
     if (!frames.isPoisoned(page)) {
       if (thread.spend(Cost.STEP) > thread.limit) yield frames.poisonAt(page, Mode.WRITE);
@@ -44,7 +44,7 @@ class NodeMemoryFailure implements MemoryFailure {
       if (thread.spend(Cost.STEP) > thread.limit) yield frames.flagsAt(page, Mode.READ);
       const isFree = (frames.peekFlags(page) & FrameFlag.IS_FREE) !== 0;
       const reclaim = reclaimLists();
-      if (isFree) lists.condemn(node, page);
+      if (isFree) yield* pools.condemn(thread, node, page);
       // EBUSY: a reclaimer holds the page and cannot be stopped.
       else if (reclaim !== null) yield* reclaim.unmark(thread, page);
     }
@@ -56,8 +56,8 @@ class NodeMemoryFailure implements MemoryFailure {
 /**
  * Makes the handler for memory errors in EPC.
  *
- * A free page moves to its node's poison list at once; the global count of free pages keeps counting it, as in
- * Linux. A page in use stays with its owner, is not reclaimed any more, and lands on the poison list when it
+ * A free page moves to its node's poison list at once; whether the count of free pages keeps counting it, as in
+ * Linux, is the pools' matter. A page in use stays with its owner, is not reclaimed any more, and lands on the poison list when it
  * is freed. The signal to a task that consumed the error is the caller's matter.
  */
 export function createMemoryFailure(components: MemoryFailureComponents): MemoryFailure {

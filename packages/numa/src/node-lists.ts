@@ -64,13 +64,19 @@ export class NodeLists {
     return page;
   }
 
-  /** Adds a page without owner: tail of the free list, or head of the poison list (Linux `sgx_free_epc_page`). */
-  putFree(thread: Thread, node: NodeId, page: PageIndex): void {
+  /**
+   * Adds a page without owner: tail of the free list, or head of the poison list (Linux `sgx_free_epc_page`).
+   *
+   * @returns whether it is on the free list
+   */
+  putFree(thread: Thread, node: NodeId, page: PageIndex): boolean {
     this.forgetOwner(page);
-    if (this.#frames.isPoisoned(page)) this.#frames.prepend(this.#poison[node] as ListId, page);
+    const isPoisoned = this.#frames.isPoisoned(page);
+    if (isPoisoned) this.#frames.prepend(this.#poison[node] as ListId, page);
     else this.#frames.append(this.#free[node] as ListId, page);
     this.#frames.setFlags(page, FrameFlag.IS_FREE);
     this.#probe?.pageFreed(thread.id, page, node);
+    return !isPoisoned;
   }
 
   /** A free page has no owner. A recipe: kernels before 5.13 leave the old owner in the record (derived). */

@@ -13,11 +13,12 @@ import type {
   Thread,
 } from '@epckit/interface';
 import { createAscendingOrder } from './ascending-order.js';
+import { FreeCount } from './free-count.js';
 import { NodeLists } from './node-lists.js';
 import type { NodeWalkParts } from './node-walk.js';
 import { NodeWalk } from './node-walk.js';
-import type { SanitizeOptions } from './sanitize.js';
-import { sanitize } from './sanitize.js';
+import type { SanitizeOptions, SanitizeParts } from './sanitize.js';
+import { Sanitizer } from './sanitize.js';
 
 /** How pools are set up. */
 export interface NodePoolsOptions {
@@ -27,6 +28,10 @@ export interface NodePoolsOptions {
   readonly createLists?: (frames: FrameTable, locks: LockFactory, probe: Probe | null) => NodeLists;
   /** Makes the walk recipe. Default: {@link NodeWalk}. */
   readonly createWalk?: (parts: NodeWalkParts) => NodeWalk;
+  /** Makes what counts poisoned pages or does not. Default: {@link FreeCount}. */
+  readonly createCount?: () => FreeCount;
+  /** Makes the sanitizing recipe. Default: {@link Sanitizer}. */
+  readonly createSanitizer?: (parts: SanitizeParts) => Sanitizer;
 }
 
 /** What pools use. */
@@ -47,6 +52,8 @@ export interface NodePools extends PagePool {
   readonly lists: NodeLists;
   /** Pages that wait to be sanitized (Linux `sgx_dirty_page_list`). */
   readonly dirty: ListId;
+  /** A page on a free list moves to its node's poison list. The caller holds the lock of the node. */
+  condemn(thread: Thread, node: NodeId, page: PageIndex): Routine<void>;
   /** Cleans the dirty list in two passes. @returns pages that stay dirty */
   sanitize(thread: Thread, options?: SanitizeOptions): Routine<number>;
 }
@@ -55,22 +62,28 @@ export interface NodePools extends PagePool {
 class FifoNodePools implements NodePools {
   readonly lists: NodeLists;
   readonly dirty: ListId;
-  readonly #left: ListId;
   readonly #free: SharedNumber;
+  readonly #count: FreeCount;
   readonly #walk: NodeWalk;
-  readonly #components: NodePoolsComponents;
+  readonly #sanitizer: Sanitizer;
+  readonly #frames: FrameTable;
 
   constructor(options: NodePoolsOptions, components: NodePoolsComponents) {
-    const { frames, locks, probe } = components;
+    const { frames, locks, hardware, probe } = components;
     const createOrder = options.createOrder ?? createAscendingOrder;
     const createWalk = options.createWalk ?? ((parts: NodeWalkParts) => new NodeWalk(parts));
-    this.#components = components;
+    const createSanitizer = options.createSanitizer ?? ((parts: SanitizeParts) => new Sanitizer(parts));
+    this.#frames = frames;
     this.dirty = frames.createList('dirty');
-    this.#left = frames.createList('dirty after this pass');
+    const left = frames.createList('dirty after this pass');
     this.lists = options.createLists?.(frames, locks, probe) ?? new NodeLists(frames, locks, probe);
     this.#free = locks.sharedNumber('free pages', 0);
+    this.#count = options.createCount?.() ?? new FreeCount();
     this.#walk = createWalk({ lists: this.lists, order: createOrder(this.lists.nodes), free: this.#free });
-    frames.appendAll(this.dirty);
+    const { lists, dirty } = this;
+    const pool = { lists, free: this.#free, count: this.#count };
+    this.#sanitizer = createSanitizer({ frames, hardware, probe, dirty, left, ...pool });
+    frames.appendAll(dirty);
   }
 
   get nodes(): readonly NodeId[] {
@@ -90,7 +103,7 @@ class FifoNodePools implements NodePools {
   }
 
   freeOnNode(node: NodeId): number {
-    return this.#components.frames.length(this.lists.free(node));
+    return this.#frames.length(this.lists.free(node));
   }
 
   take(thread: Thread): Routine<number> {
@@ -98,24 +111,27 @@ class FifoNodePools implements NodePools {
   }
 
   *give(thread: Thread, page: PageIndex): Routine<void> {
-    const node = this.#components.frames.node(page);
+    const node = this.#frames.node(page);
     const lock = this.lists.lock(node);
     while (lock.mustWait(thread)) yield lock.acquire;
-    this.lists.putFree(thread, node, page);
+    const added = this.#count.ofFreed(this.lists.putFree(thread, node, page));
     lock.release(thread);
+    if (added === 0) return;
     // Outside the lock and atomic: nodes have different locks.
     if (thread.clock > thread.limit) yield this.#free.adding;
-    this.#free.add(thread, 1);
+    this.#free.add(thread, added);
+  }
+
+  *condemn(thread: Thread, node: NodeId, page: PageIndex): Routine<void> {
+    this.lists.condemn(node, page);
+    const added = this.#count.ofCondemned();
+    if (added === 0) return;
+    if (thread.clock > thread.limit) yield this.#free.adding;
+    this.#free.add(thread, added);
   }
 
   sanitize(thread: Thread, options: SanitizeOptions = {}): Routine<number> {
-    const { frames, hardware, probe } = this.#components;
-    const { lists, dirty } = this;
-    return sanitize(
-      { frames, hardware, probe, lists, dirty, free: this.#free, left: this.#left },
-      thread,
-      options,
-    );
+    return this.#sanitizer.run(thread, options);
   }
 }
 

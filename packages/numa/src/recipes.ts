@@ -4,5 +4,17 @@
  *
  * @module
  */
+export { ExactFreeCount, FreeCount } from './free-count.js';
 export { NodeLists } from './node-lists.js';
 export { NodeWalk, type NodeWalkParts } from './node-walk.js';
+export {
+  type PageAllocatorComponents,
+  PatientAllocator,
+  ReclaimingAllocator,
+} from './page-allocator.js';
+export {
+  PoisonRemovingSanitizer,
+  type SanitizeOptions,
+  type SanitizeParts,
+  Sanitizer,
+} from './sanitize.js';

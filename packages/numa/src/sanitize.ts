@@ -8,6 +8,7 @@ import type {
   Thread,
 } from '@epckit/interface';
 import { Cost, Leaf, Mode } from '@epckit/interface';
+import type { FreeCount } from './free-count.js';
 import type { NodeLists } from './node-lists.js';
 
 /** How a sanitizing run may be ended early. */
@@ -18,10 +19,17 @@ export interface SanitizeOptions {
 
 /** What sanitizing works with. */
 export interface SanitizeParts {
+  /** Holds the poison marks. */
   readonly frames: FrameTable;
+  /** Executes EREMOVE. */
   readonly hardware: SgxHardware;
+  /** Lists and locks of the nodes. */
   readonly lists: NodeLists;
+  /** Global count of free pages. */
   readonly free: SharedNumber;
+  /** What is counted. */
+  readonly count: FreeCount;
+  /** Trace points, or `null`. */
   readonly probe: Probe | null;
   /** Pages in an unknown state. */
   readonly dirty: ListId;
@@ -31,49 +39,90 @@ export interface SanitizeParts {
 
 /**
  * Makes the EPC usable after boot: EREMOVE of every page on the dirty list, twice, because a SECS cannot be
- * removed before its children and these may lie in other sections (Linux `ksgxd`, 5.17 and later).
+ * removed before its children and these may lie in other sections (Linux `ksgxd`, 5.17 and later). A recipe.
  *
  * Pages can be allocated from the moment at which the first of them is clean.
- *
- * @returns pages that stay dirty; not zero is a kernel warning
  */
-export function* sanitize(parts: SanitizeParts, thread: Thread, options: SanitizeOptions): Routine<number> {
-  yield* sanitizePass(parts, thread, options);
-  const left = yield* sanitizePass(parts, thread, options);
-  if (left !== 0) parts.probe?.warned(thread.id, 'ksgxd');
-  return left;
+export class Sanitizer {
+  /** What sanitizing works with. */
+  protected readonly parts: SanitizeParts;
+
+  constructor(parts: SanitizeParts) {
+    this.parts = parts;
+  }
+
+  /** @returns pages that stay dirty; not zero is a kernel warning */
+  *run(thread: Thread, options: SanitizeOptions): Routine<number> {
+    yield* this.pass(thread, options);
+    let left = yield* this.pass(thread, options);
+    if (left !== 0) left = yield* this.retry(thread, options, left);
+    if (left !== 0) this.parts.probe?.warned(thread.id, 'ksgxd');
+    return left;
+  }
+
+  /** What is done about pages that two passes left: nothing. @returns pages that stay dirty */
+  protected *retry(_thread: Thread, _options: SanitizeOptions, left: number): Routine<number> {
+    return left;
+  }
+
+  /** One pass (Linux `__sgx_sanitize_pages`). One generator for all pages: there may be millions. */
+  protected *pass(thread: Thread, options: SanitizeOptions): Routine<number> {
+    const { frames, hardware, lists, free, count, dirty, left } = this.parts;
+    for (let page = frames.first(dirty); page >= 0; page = frames.first(dirty)) {
+      if (options.stopRequested?.() === true) break;
+      if (thread.spend(Cost.STEP) > thread.limit) yield frames.poisonAt(page, Mode.READ);
+      const isPoisoned = frames.isPoisoned(page);
+      if (!isPoisoned) {
+        if (thread.spend(Cost.EREMOVE) > thread.limit) {
+          yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
+        }
+        const result = hardware.eremove(thread.cpu, page);
+        frames.unlink(page);
+        if (result !== 0) {
+          frames.append(left, page);
+          continue;
+        }
+      }
+      const node = frames.node(page);
+      const lock = lists.lock(node);
+      while (lock.mustWait(thread)) yield lock.acquire;
+      let added = 0;
+      if (isPoisoned) lists.condemn(node, page);
+      else added = count.ofFreed(lists.putFree(thread, node, page));
+      lock.release(thread);
+      if (added === 0) continue;
+      if (thread.clock > thread.limit) yield free.adding;
+      free.add(thread, added);
+    }
+    const isStopped = frames.first(dirty) >= 0;
+    const leftCount = frames.length(left);
+    frames.spliceToHead(left, dirty);
+    return isStopped ? 0 : leftCount;
+  }
 }
 
-/** One pass (Linux `__sgx_sanitize_pages`). One generator for all pages: there may be millions. */
-function* sanitizePass(parts: SanitizeParts, thread: Thread, options: SanitizeOptions): Routine<number> {
-  const { frames, hardware, lists, free, dirty, left } = parts;
-  for (let page = frames.first(dirty); page >= 0; page = frames.first(dirty)) {
-    if (options.stopRequested?.() === true) break;
-    if (thread.spend(Cost.STEP) > thread.limit) yield frames.poisonAt(page, Mode.READ);
-    const isPoisoned = frames.isPoisoned(page);
-    if (!isPoisoned) {
-      if (thread.spend(Cost.EREMOVE) > thread.limit) {
-        yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
-      }
-      const result = hardware.eremove(thread.cpu, page);
-      frames.unlink(page);
-      if (result !== 0) {
-        frames.append(left, page);
-        continue;
-      }
+/**
+ * The repair of a poisoned child that pins its SECS for ever, because Linux leaves poisoned pages alone: if
+ * anything is left after two passes, poisoned pages are removed too, and a third pass follows. EREMOVE of a child
+ * changes its EPCM entry and the SECS, not the contents that the error is in.
+ */
+export class PoisonRemovingSanitizer extends Sanitizer {
+  protected override *retry(thread: Thread, options: SanitizeOptions): Routine<number> {
+    const { frames, lists } = this.parts;
+    for (const node of lists.nodes) {
+      const lock = lists.lock(node);
+      while (lock.mustWait(thread)) yield lock.acquire;
+      let page = frames.first(lists.poison(node));
+      for (; page >= 0; page = frames.next(page)) yield* this.remove(thread, page);
+      lock.release(thread);
     }
-    const node = frames.node(page);
-    const lock = lists.lock(node);
-    while (lock.mustWait(thread)) yield lock.acquire;
-    if (isPoisoned) lists.condemn(node, page);
-    else lists.putFree(thread, node, page);
-    lock.release(thread);
-    if (isPoisoned) continue;
-    if (thread.clock > thread.limit) yield free.adding;
-    free.add(thread, 1);
+    return yield* this.pass(thread, options);
   }
-  const isStopped = frames.first(dirty) >= 0;
-  const leftCount = frames.length(left);
-  frames.spliceToHead(left, dirty);
-  return isStopped ? 0 : leftCount;
+
+  /** EREMOVE; a page that is refused stays as it is. Nothing else happens to a page on a poison list. */
+  protected *remove(thread: Thread, page: number): Routine<void> {
+    const { hardware } = this.parts;
+    if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
+    hardware.eremove(thread.cpu, page);
+  }
 }

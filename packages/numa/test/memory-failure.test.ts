@@ -18,7 +18,7 @@ function create() {
   };
   const { frames, pools } = fixture;
   const reclaimLists = () => reclaim as ReclaimLists;
-  const failure = createMemoryFailure({ frames, lists: pools.lists, reclaimLists });
+  const failure = createMemoryFailure({ frames, pools, reclaimLists });
   const report = (page: number) => fixture.run((thread) => failure.report(thread, page));
   return { fixture, frames, pools, unmarked, report };
 }
@@ -52,7 +52,7 @@ describe('memory failure', () => {
   it('before Linux 6.16 leaves a page in use where it is (B-48)', () => {
     const { fixture, frames, pools } = create();
     const page = fixture.run((thread) => pools.take(thread));
-    const failure = createMemoryFailure({ frames, lists: pools.lists, reclaimLists: () => null });
+    const failure = createMemoryFailure({ frames, pools, reclaimLists: () => null });
     expect(fixture.run((thread) => failure.report(thread, page))).toBe(0);
     expect(frames.isPoisoned(page)).toBe(true);
   });
@@ -63,7 +63,7 @@ describe('memory failure', () => {
       const sections = [{ node: 0, pageCount: 2 }];
       const fixture = createFixture({ sections, cpus: [0, 0, 0], checking: true });
       const { frames, pools } = fixture;
-      const failure = createMemoryFailure({ frames, lists: pools.lists, reclaimLists: () => null });
+      const failure = createMemoryFailure({ frames, pools, reclaimLists: () => null });
       const result = explore(fixture, seeded(seed), [
         (thread) => pools.sanitize(thread),
         (thread) => failure.report(thread, 0),

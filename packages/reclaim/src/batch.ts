@@ -96,7 +96,8 @@ export class Batch {
       thread.spend(Cost.RECLAIM_SW);
       const written = yield* this.ownerOf(page).write(thread, page);
       if (written === Written.FREED) freed++;
-      yield* this.finish(thread, page, written === Written.FREED);
+      if (written === Written.BUSY) yield* this.skip(thread, page, Verdict.BUSY);
+      else yield* this.finish(thread, page, written === Written.FREED);
     }
     return freed;
   }

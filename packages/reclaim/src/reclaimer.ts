@@ -1,4 +1,5 @@
 import type {
+  BatchCount,
   LockFactory,
   Op,
   PagePool,
@@ -122,6 +123,31 @@ export class Ksgxd implements Reclaimer {
     if (!wake.shouldContinue(pool.freeCount(thread))) return false;
     if (thread.clock > thread.limit) yield this.emptyReading;
     return !this.nothingReclaimable(thread);
+  }
+}
+
+/** A reclaimer that counts its batches, so that an allocator can tell pages in a batch from none (L-01). */
+export class CountingKsgxd extends Ksgxd {
+  /** How many batches there were. */
+  readonly batches: BatchCount;
+
+  constructor(options: ReclaimerOptions, components: ReclaimerComponents) {
+    super(options, components);
+    const { locks } = components;
+    this.batches = {
+      begun: locks.sharedNumber('batches begun', 0),
+      ended: locks.sharedNumber('batches ended', 0),
+    };
+  }
+
+  override *batch(thread: Thread): Routine<number> {
+    const { begun, ended } = this.batches;
+    if (thread.spend(Cost.STEP) > thread.limit) yield begun.adding;
+    begun.add(thread, 1);
+    const freed = yield* super.batch(thread);
+    if (thread.spend(Cost.STEP) > thread.limit) yield ended.adding;
+    ended.add(thread, 1);
+    return freed;
   }
 }
 

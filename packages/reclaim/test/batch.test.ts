@@ -130,6 +130,12 @@ function verdicts(): [string, PageScript, string[], [number[], boolean]][] {
       [...prepared, 'block 1', 'write 1', 'put 1: 1 tracked', 'KEPT 1'],
       [[], false],
     ],
+    [
+      'write: busy',
+      { write: Written.BUSY },
+      [...prepared, 'block 1', 'write 1', 'BUSY 1', listed],
+      [[1], true],
+    ],
     ['get: gone', { get: Pin.GONE }, ['get 1', 'GONE 1'], [[], false]],
   ];
 }

@@ -1,9 +1,19 @@
-import type { CostKey, LeafResult, PageIndex, Routine, SecsSource, Thread } from '@epckit/interface';
-import { Cost, NONE } from '@epckit/interface';
+import type { LeafResult, PageIndex, Routine, SecsSource, Thread } from '@epckit/interface';
+import { Cost, Leaf, NONE } from '@epckit/interface';
 import type { VepcAddress } from './address.js';
 import { reach } from './address.js';
 import type { VepcComponents } from './components.js';
 import type { KvmLeaves, Trap, VirtEinit } from './kvm-leaves.js';
+
+const costs = {
+  [Leaf.EADD]: Cost.EADD,
+  [Leaf.EAUG]: Cost.EAUG,
+  [Leaf.EREMOVE]: Cost.EREMOVE,
+  [Leaf.EPA]: Cost.EPA,
+  [Leaf.EENTER]: Cost.EENTER,
+} as const;
+/** Leaf that a guest executes without the host. */
+type GuestLeaf = keyof typeof costs;
 
 /**
  * Result of a guest's leaf that meets a page which is not mapped: the VMM faults it in and the guest repeats the
@@ -57,50 +67,66 @@ export class GuestLeaves {
     contents = 0,
   ): Routine<GuestResult> {
     const { hardware } = this.components;
-    return this.leaf(thread, Cost.EADD, target, (page) => {
-      const owner = reach(secs);
-      if (owner === NONE) return GUEST_UNMAPPED;
-      return hardware.eadd(thread.cpu, page, owner, linearPage, secinfo, contents);
-    });
+    return this.leaf(
+      thread,
+      Leaf.EADD,
+      target,
+      (page) => {
+        const owner = reach(secs);
+        if (owner === NONE) return GUEST_UNMAPPED;
+        return hardware.eadd(thread.cpu, page, owner, linearPage, secinfo, contents);
+      },
+      secs,
+    );
   }
 
   /** EAUG of a REG page; the SECS may lie in another instance. */
   eaug(thread: Thread, target: VepcAddress, secs: VepcAddress, linearPage: number): Routine<GuestResult> {
     const { hardware } = this.components;
-    return this.leaf(thread, Cost.EAUG, target, (page) => {
-      const owner = reach(secs);
-      return owner === NONE ? GUEST_UNMAPPED : hardware.eaug(thread.cpu, page, owner, linearPage, 0);
-    });
+    return this.leaf(
+      thread,
+      Leaf.EAUG,
+      target,
+      (page) => {
+        const owner = reach(secs);
+        return owner === NONE ? GUEST_UNMAPPED : hardware.eaug(thread.cpu, page, owner, linearPage, 0);
+      },
+      secs,
+    );
   }
 
   /** EREMOVE. */
   eremove(thread: Thread, target: VepcAddress): Routine<GuestResult> {
     const { hardware } = this.components;
-    return this.leaf(thread, Cost.EREMOVE, target, (page) => hardware.eremove(thread.cpu, page));
+    return this.leaf(thread, Leaf.EREMOVE, target, (page) => hardware.eremove(thread.cpu, page));
   }
 
   /** EPA: a version array page of the guest's own. */
   epa(thread: Thread, target: VepcAddress): Routine<GuestResult> {
     const { hardware } = this.components;
-    return this.leaf(thread, Cost.EPA, target, (page) => hardware.epa(thread.cpu, page));
+    return this.leaf(thread, Leaf.EPA, target, (page) => hardware.epa(thread.cpu, page));
   }
 
   /** EENTER through a TCS page, which the enclave has at `linearPage`. */
   eenter(thread: Thread, tcs: VepcAddress, linearPage: number): Routine<GuestResult> {
     const { hardware } = this.components;
-    return this.leaf(thread, Cost.EENTER, tcs, (page) => hardware.eenter(thread.cpu, page, linearPage));
+    return this.leaf(thread, Leaf.EENTER, tcs, (page) => hardware.eenter(thread.cpu, page, linearPage));
   }
 
   /** A leaf on a page that is looked up again behind the point: it may have been unmapped meanwhile. */
   protected *leaf(
     thread: Thread,
-    cost: CostKey,
+    leaf: GuestLeaf,
     target: VepcAddress,
     execute: (page: PageIndex) => LeafResult,
+    secs: VepcAddress | null = null,
   ): Routine<GuestResult> {
     const before = reach(target);
     if (before === NONE) return GUEST_UNMAPPED;
-    if (thread.spend(cost) > thread.limit) yield this.components.hardware.leafAt(before);
+    if (thread.spend(costs[leaf]) > thread.limit) {
+      const owner = secs === null ? NONE : reach(secs);
+      yield this.components.hardware.leafAt(before, thread.cpu, leaf, owner);
+    }
     const page = reach(target);
     return page === NONE ? GUEST_UNMAPPED : execute(page);
   }

@@ -7,7 +7,7 @@ import type {
   SigStruct,
   Thread,
 } from '@epckit/interface';
-import { Cost, Errno, FAULT_FLAG, NONE } from '@epckit/interface';
+import { Cost, Errno, FAULT_FLAG, Leaf, NONE } from '@epckit/interface';
 import type { VepcAddress } from './address.js';
 import { reach } from './address.js';
 import type { VepcComponents } from './components.js';
@@ -63,7 +63,9 @@ export class KvmLeaves {
     const { secs, source, isUserRange = true } = argument;
     if (!isUserRange) return this.refuse(thread, 'sgx_virt_ecreate');
     const page = reach(secs);
-    if (thread.spend(Cost.ECREATE) > thread.limit && page !== NONE) yield hardware.leafAt(page);
+    if (thread.spend(Cost.ECREATE) > thread.limit && page !== NONE) {
+      yield hardware.leafAt(page, thread.cpu, Leaf.ECREATE);
+    }
     const result = hardware.ecreate(thread.cpu, reach(secs), source);
     if (isTrap(result, trap)) return -Errno.EFAULT;
     // The leaf has no codes of its own.
@@ -77,7 +79,9 @@ export class KvmLeaves {
     const { secs, signature, token, isUserRange = true } = argument;
     // MSRs and leaf belong to one CPU and are not preempted: one point before both.
     const page = reach(secs);
-    if (thread.spend(Cost.EINIT) > thread.limit && page !== NONE) yield hardware.leafAt(page);
+    if (thread.spend(Cost.EINIT) > thread.limit && page !== NONE) {
+      yield hardware.leafAt(page, thread.cpu, Leaf.EINIT);
+    }
     launchControl?.writeHash(thread.cpu, argument.launchKeyHash ?? INTEL_LAUNCH_KEY_HASH);
     if (!isUserRange) return this.refuse(thread, 'sgx_virt_einit');
     const result = hardware.einit(thread.cpu, reach(secs), signature, token);

@@ -1,5 +1,5 @@
 import type { LeafResult, PageIndex, Routine, Thread } from '@epckit/interface';
-import { Cost, SgxCode } from '@epckit/interface';
+import { Cost, Leaf, SgxCode } from '@epckit/interface';
 import type { VepcComponents } from './components.js';
 
 /** EREMOVE and freeing of guest pages, whose type and state the host does not know. */
@@ -14,7 +14,9 @@ export class VepcPages {
   /** EREMOVE whatever the page is (Linux `sgx_vepc_remove_page`): a guest cannot be trusted to have done it. */
   *remove(thread: Thread, page: PageIndex): Routine<LeafResult> {
     const { hardware } = this.components;
-    if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page);
+    if (thread.spend(Cost.EREMOVE) > thread.limit) {
+      yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
+    }
     return hardware.eremove(thread.cpu, page);
   }
 

@@ -47,8 +47,16 @@ export function removeArgument(argument: SgxIoctlArgument<'REMOVE_PAGES'>): Dyna
   return rangeOf(argument);
 }
 
+/** Fields that a dynamic-memory call writes into its structure. */
+export interface WrittenBack {
+  /** Bytes done. */
+  readonly count: bigint;
+  /** Code of the last leaf. */
+  readonly result: bigint;
+}
+
 /** What the call writes back into the structure: `count` in bytes, and the code of a leaf. */
-export function writtenBack({ count, leafResult }: DynamicResult): { count: bigint; result: bigint } {
+export function writtenBack({ count, leafResult }: DynamicResult): WrittenBack {
   return { count: BigInt(count * PAGE_BYTES), result: BigInt(leafResult) };
 }
 

@@ -1,3 +1,4 @@
+export type { WrittenBack } from './arguments.js';
 export {
   addArgument,
   createArgument,

@@ -4,6 +4,7 @@ import type { Epc } from '../create-epc.js';
 import { createEpc } from '../create-epc.js';
 import { failingHardware } from '../failures/failing-hardware.js';
 import { InjectedFailures } from '../failures/injected-failures.js';
+import type { Preset } from '../presets.js';
 import { checkScriptFrame } from './check-machine.js';
 import { Names } from './names.js';
 import { PlayContext } from './players/context.js';
@@ -19,6 +20,8 @@ import { longForm } from './step.js';
 export interface ReplayOptions {
   /** Called after each step, such as a check of invariants. Not for a machine without EPC: it has no stack. */
   readonly afterStep?: (epc: Epc, step: ReplayedStep) => void;
+  /** Recipes of the system that plays the script; the machine is the script's. Default: Linux 6.12. */
+  readonly preset?: Preset;
 }
 
 /**
@@ -33,7 +36,7 @@ export function* replayScript(script: Script, options: ReplayOptions = {}): Gene
     yield* replayWithoutEpc(script, refusal);
     return;
   }
-  const replay = new Replay(script.machine);
+  const replay = new Replay(script.machine, options.preset ?? {});
   for (const [index, step] of script.steps.entries()) {
     const unsupported = replay.unsupported(step);
     const replayed: ReplayedStep =
@@ -48,7 +51,10 @@ export function* replayScript(script: Script, options: ReplayOptions = {}): Gene
 /** Why the driver does not start at all (Linux `sgx_init`), or null. */
 function bootRefusal(machine: ScriptMachine): string | null {
   if (machine.sgx === false) return 'ENODEV';
-  return discoverSections(sectionsOf(machine)).sections.length === 0 ? 'ENOMEM' : null;
+  const hasDevice = (machine.launch_control ?? true) || (machine.vmx ?? true);
+  if (discoverSections(sectionsOf(machine)).sections.length === 0) return 'ENOMEM';
+  // Neither /dev/sgx_enclave nor /dev/sgx_vepc: init undoes everything.
+  return hasDevice ? null : 'ENODEV';
 }
 
 /** There is no device: nothing but the failing boot can be played. */
@@ -76,10 +82,10 @@ class Replay {
   /** Preemption that the next step is played under. */
   #armed: Preemption | null = null;
 
-  constructor(machine: ScriptMachine) {
+  constructor(machine: ScriptMachine, preset: Preset) {
     const recorder = new Recorder(machine);
     const failures = new InjectedFailures();
-    this.epc = createScriptEpc(machine, recorder, failures);
+    this.epc = createScriptEpc(machine, preset, recorder, failures);
     const names = new Names(this.epc.frames);
     recorder.names = names;
     this.#recorder = recorder;
@@ -134,8 +140,14 @@ class Replay {
   }
 }
 
-function createScriptEpc(machine: ScriptMachine, recorder: Recorder, failures: InjectedFailures): Epc {
+function createScriptEpc(
+  machine: ScriptMachine,
+  preset: Preset,
+  recorder: Recorder,
+  failures: InjectedFailures,
+): Epc {
   const epc = createEpc({
+    ...preset,
     machine: { cpus: machine.cpus, sections: sectionsOf(machine) },
     probe: recorder,
     resume: machine.resume ?? 'auto',

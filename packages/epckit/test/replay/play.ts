@@ -1,6 +1,6 @@
 import { checkEnclaves } from '@epckit/enclave';
 import { checkVepc } from '@epckit/vepc';
-import type { Epc, ScriptStep, StepRecord } from '../../src/index.js';
+import type { Epc, Preset, ScriptStep, StepRecord } from '../../src/index.js';
 import { replayScript } from '../../src/index.js';
 
 /** What a played script gave. */
@@ -11,10 +11,12 @@ export interface PlayedScript {
   readonly results: readonly unknown[];
   /** Rules that were broken after some step, each once. */
   readonly broken: readonly string[];
+  /** The stack after the last step. */
+  readonly epc: Epc;
 }
 
 /** Plays steps after a boot on a machine of 64 pages and three CPUs; daemon and threads do nothing by themselves. */
-export function play(steps: readonly ScriptStep[], machine: object = {}): PlayedScript {
+export function play(steps: readonly ScriptStep[], machine: object = {}, preset: Preset = {}): PlayedScript {
   const base = {
     nodes: [{}],
     cpus: [{ node: 0 }, { node: 0 }, { node: 0 }],
@@ -26,18 +28,21 @@ export function play(steps: readonly ScriptStep[], machine: object = {}): Played
   const all = isBooted ? steps : [{ op: 'boot' }, ...steps];
   const script = { format: 1, name: 'test', machine: { ...base, ...machine }, steps: all } as const;
   const broken = new Set<string>();
+  let last: Epc | null = null;
   const afterStep = (epc: Epc): void => {
+    last = epc;
     const found = checkEnclaves(epc.driver, epc.frames, epc.hardware, epc.hasLostPower);
     const foundOfGuests = epc.vepc === null ? [] : checkVepc(epc.vepc, epc.frames, epc.hardware);
     for (const { rule } of [...found, ...foundOfGuests]) broken.add(rule);
   };
   const records: StepRecord[] = [];
-  for (const { record, unsupported } of replayScript(script, { afterStep })) {
+  for (const { record, unsupported } of replayScript(script, { afterStep, preset })) {
     if (unsupported !== undefined) throw new Error(`unsupported: ${unsupported}`);
     records.push(record);
   }
   if (!isBooted) records.shift();
-  return { records, results: records.map((record) => record['r']), broken: [...broken].sort() };
+  const results = records.map((record) => record['r']);
+  return { records, results, broken: [...broken].sort(), epc: last as unknown as Epc };
 }
 
 /** Builds and maps an enclave of `count` pages. */

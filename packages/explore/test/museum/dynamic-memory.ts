@@ -1,160 +1,115 @@
-import type { Enclave, FaultResultId } from '@epckit/enclave';
-import { checkEnclaves, FaultResult } from '@epckit/enclave';
-import { checkEpcm } from '@epckit/hardware';
+import type { Enclave } from '@epckit/enclave';
+import { FaultResult } from '@epckit/enclave';
 import type { Routine } from '@epckit/interface';
-import { InvariantViolation, PageType, Prot, SecInfo } from '@epckit/interface';
-import type { MachineThread } from '@epckit/machine';
-import type { Epc, Process, UserCpu } from 'epckit';
-import { createEpc, linux6 } from 'epckit';
-import type { Case, Mark, World } from '../../src/index.js';
+import { InvariantViolation, Leaf, NONE, PageType, SecInfo } from '@epckit/interface';
+import type { Preset } from 'epckit';
+import type { Case } from '../../src/index.js';
+import { Scene, sceneCase } from './scene.js';
+import { silentProbe } from './silent-probe.js';
 
 /** Mark: no thread was killed. */
 export const WELL = 'both end well';
 /** Mark: REMOVE_PAGES was done, and the address was added again before the end. */
 export const ADDED_AGAIN = 'added again';
+/** Mark: a fault came while the ioctl was at work. */
+export const MEANWHILE = 'fault beside the ioctl';
 
 const PAGE = 1;
 
-/** Two threads of one process, on CPUs of their own, and an initialised enclave of one page at index 0. */
-abstract class DynamicMemory {
-  protected readonly epc: Epc;
-  protected readonly enclave: Enclave;
-  protected readonly process: Process;
-  protected readonly mark: Mark;
-
-  constructor(mark: Mark) {
-    this.mark = mark;
-    this.epc = createEpc({
-      ...linux6,
-      machine: { cpus: [{ node: 0 }, { node: 0 }], sections: [{ node: 0, pageCount: 8 }] },
-      checking: true,
-      reclaim: { lowPages: 0, highPages: 0 },
-    });
-    this.epc.boot();
-    this.process = this.epc.createProcess('P');
-    this.enclave = this.#build();
-  }
-
-  /** Starts both threads. */
-  world(): World {
-    const { machine, cpus } = this.epc;
-    const [first, second] = cpus as [UserCpu, UserCpu];
-    machine.start(first.thread, this.first(first));
-    machine.start(second.thread, this.second(second));
-    return { machine, check: () => this.check() };
-  }
-
-  protected abstract first(cpu: UserCpu): Routine<void>;
-  protected abstract second(cpu: UserCpu): Routine<void>;
-
-  /** A page fault at {@link PAGE}. */
-  protected *fault({ thread }: UserCpu): Routine<FaultResultId> {
-    const { mm } = this.process;
-    while (mm.lock.mustWaitRead(thread)) yield mm.lock.acquireRead;
-    const vma = mm.table(this.enclave.id)?.vmaOf(PAGE);
-    if (vma === undefined) throw new InvariantViolation('The page is not mapped.');
-    const result = yield* this.epc.driver.faults.fault(thread, mm, vma, this.enclave, PAGE);
-    mm.lock.releaseRead(thread);
-    return result;
-  }
-
-  protected check(): void {
-    const { driver, frames, hardware } = this.epc;
-    const broken = [...checkEnclaves(driver, frames, hardware), ...checkEpcm(hardware)];
-    if (broken.length === 0) return;
-    throw new InvariantViolation(
-      'The final state is wrong.',
-      broken.map((violation) => JSON.stringify(violation)),
-    );
-  }
-
-  protected run<T>(routine: Routine<T>): T {
-    const [first] = this.epc.cpus as [UserCpu];
-    return this.epc.machine.run(first.thread as MachineThread, routine);
-  }
-
-  #build(): Enclave {
-    const { driver, cpus } = this.epc;
-    const [{ thread }] = cpus as [UserCpu];
-    const enclave = driver.open();
-    const range = { pageCount: 2, basePage: driver.chooseBasePage(2), attributes: 4 };
-    const prot = Prot.R | Prot.W;
-    const { mm } = this.process;
-    const page = { page: 0, count: 1, type: PageType.REG, prot, isMeasured: false };
-    for (const cpu of cpus) this.run(cpu.load(this.process));
-    this.run(driver.create.run(thread, enclave, range));
-    this.run(driver.addPages.run(thread, mm, enclave, page));
-    this.run(driver.init.run(thread, enclave, {}));
-    this.run(driver.mapper.map(thread, mm, enclave, { start: 0, end: 2, prot }));
-    return enclave;
-  }
-}
-
-class TwoFaults extends DynamicMemory {
-  #isKilled = false;
-
-  protected *first(cpu: UserCpu): Routine<void> {
-    yield* this.#access(cpu);
-  }
-  protected *second(cpu: UserCpu): Routine<void> {
-    yield* this.#access(cpu);
-  }
-
-  protected override check(): void {
-    super.check();
-    if (this.#isKilled) throw new InvariantViolation('A thread is killed for a page that exists.');
-    this.mark(WELL);
-  }
-
-  *#access(cpu: UserCpu): Routine<void> {
-    if ((yield* this.fault(cpu)) !== FaultResult.NOPAGE) this.#isKilled = true;
-  }
-}
-
-class RemoveAndFault extends DynamicMemory {
-  constructor(mark: Mark) {
-    super(mark);
-    const [cpu] = this.epc.cpus as [UserCpu];
-    const { driver, hardware } = this.epc;
-    this.run(this.fault(cpu));
-    this.#accept(hardware.entry(this.#page).flags | (PageType.REG << SecInfo.TYPE_SHIFT));
-    const trim = { page: PAGE, count: 1, type: PageType.TRIM };
-    this.run(driver.modifyTypes.run(cpu.thread, this.enclave, trim));
-    this.#accept(SecInfo.MODIFIED | (PageType.TRIM << SecInfo.TYPE_SHIFT));
-  }
-
-  protected *first({ thread }: UserCpu): Routine<void> {
-    const removed = yield* this.epc.driver.removePages.run(thread, this.enclave, { page: PAGE, count: 1 });
-    if (removed.result !== 0) throw new InvariantViolation(`REMOVE_PAGES: ${removed.result}`);
-  }
-  protected *second(cpu: UserCpu): Routine<void> {
-    yield* this.fault(cpu);
-  }
-
-  protected override check(): void {
-    super.check();
-    if (this.enclave.records.exists(PAGE)) this.mark(ADDED_AGAIN);
-  }
-
-  get #page(): number {
-    return this.enclave.records.epc(PAGE);
-  }
-
-  #accept(secinfo: number): void {
-    const { hardware } = this.epc;
-    const linear = this.enclave.linearPage(PAGE);
-    const result = hardware.within(0, this.enclave.secs, () =>
-      hardware.eaccept(0, this.#page, linear, secinfo),
-    );
-    if (result !== 0) throw new InvariantViolation(`EACCEPT: ${result}`);
-  }
-}
-
 /** Two threads touch a page for the first time (B-42). */
-export const twoFaults: Case = { name: 'two first faults', setup: (mark) => new TwoFaults(mark).world() };
+export function twoFaults(preset: Preset): Case {
+  return sceneCase('two first faults', (mark) => {
+    const scene = new Scene({ preset });
+    const enclave = scene.build({ pages: 1 });
+    scene.run(scene.cpu(1).load(scene.process));
+    let isKilled = false;
+    const access = function* (cpu: number): Routine<void> {
+      if ((yield* scene.fault(cpu, enclave, PAGE)) !== FaultResult.NOPAGE) isKilled = true;
+    };
+    const wrong = (): string[] => {
+      if (isKilled) return ['A thread is killed for a page that exists.'];
+      mark(WELL);
+      return [];
+    };
+    return { scene, routines: [access(0), access(1)], wrong, state: () => `${enclave.records.exists(PAGE)}` };
+  });
+}
 
 /** A page is removed while another thread touches it (B-43). */
-export const removeAndFault: Case = {
-  name: 'REMOVE_PAGES beside a fault',
-  setup: (mark) => new RemoveAndFault(mark).world(),
-};
+export function removeAndFault(preset: Preset): Case {
+  return sceneCase('REMOVE_PAGES beside a fault', (mark) => {
+    const scene = new Scene({ preset });
+    const enclave = augmented(scene);
+    const { driver } = scene.epc;
+    const trim = { page: PAGE, count: 1, type: PageType.TRIM };
+    scene.run(driver.modifyTypes.run(scene.thread(), enclave, trim));
+    accept(scene, enclave, SecInfo.MODIFIED | (PageType.TRIM << SecInfo.TYPE_SHIFT));
+    let isRemoving = true;
+    const remove = function* (): Routine<void> {
+      const removed = yield* driver.removePages.run(scene.thread(), enclave, { page: PAGE, count: 1 });
+      if (removed.result !== 0) throw new InvariantViolation(`REMOVE_PAGES: ${removed.result}`);
+      isRemoving = false;
+    };
+    const fault = function* (): Routine<void> {
+      yield* scene.fault(1, enclave, PAGE);
+      if (isRemoving) mark(MEANWHILE);
+    };
+    const wrong = (): string[] => {
+      if (enclave.records.exists(PAGE)) mark(ADDED_AGAIN);
+      return [];
+    };
+    return { scene, routines: [remove(), fault()], wrong, state: () => `${enclave.records.exists(PAGE)}` };
+  });
+}
+
+/** A page becomes a TCS while another thread touches it (B-44). At EMODT nothing may map it. */
+export function convertAndFault(preset: Preset): Case {
+  return sceneCase('MODIFY_TYPES beside a fault', (mark) => {
+    let isMapped = false;
+    const probe = {
+      ...silentProbe,
+      leaf: (_cpu: number, leaf: number) => {
+        if (leaf === Leaf.EMODT) isMapped = scene.table(enclave).frame(PAGE) !== NONE;
+      },
+    };
+    const scene = new Scene({ preset, probe });
+    const enclave = augmented(scene);
+    const { driver } = scene.epc;
+    let isChanging = true;
+    const convert = function* (): Routine<void> {
+      const argument = { page: PAGE, count: 1, type: PageType.TCS };
+      const changed = yield* driver.modifyTypes.run(scene.thread(), enclave, argument);
+      if (changed.result !== 0) throw new InvariantViolation(`MODIFY_TYPES: ${changed.result}`);
+      isChanging = false;
+    };
+    const fault = function* (): Routine<void> {
+      yield* scene.fault(1, enclave, PAGE);
+      if (isChanging) mark(MEANWHILE);
+    };
+    return {
+      scene,
+      routines: [convert(), fault()],
+      wrong: () => (isMapped ? ['The page is mapped when EMODT changes it.'] : []),
+      state: () => `${enclave.records.type(PAGE)}`,
+    };
+  });
+}
+
+/** An enclave whose second page was added at run time, accepted, and is mapped. */
+function augmented(scene: Scene): Enclave {
+  const enclave = scene.build({ pages: 1 });
+  scene.run(scene.cpu(1).load(scene.process));
+  scene.run(scene.fault(0, enclave, PAGE));
+  const { flags } = scene.epc.hardware.entry(enclave.records.epc(PAGE));
+  accept(scene, enclave, flags | (PageType.REG << SecInfo.TYPE_SHIFT));
+  return enclave;
+}
+
+function accept({ epc }: Scene, enclave: Enclave, secinfo: number): void {
+  const { hardware } = epc;
+  const linear = enclave.linearPage(PAGE);
+  const result = hardware.within(0, enclave.secs, () =>
+    hardware.eaccept(0, enclave.records.epc(PAGE), linear, secinfo),
+  );
+  if (result !== 0) throw new InvariantViolation(`EACCEPT: ${result}`);
+}

@@ -6,7 +6,7 @@ import type { PageIndex, Probe, Routine } from '@epckit/interface';
 import { Access, InvariantViolation, PageType, Prot } from '@epckit/interface';
 import type { Checking, MachineThread } from '@epckit/machine';
 import { checkPools } from '@epckit/numa';
-import type { Epc, EpcOptions, UserCpu } from 'epckit';
+import type { Epc, Preset, UserCpu } from 'epckit';
 import { AccessOutcome, createAccessRecord, createEpc, linux6 } from 'epckit';
 import type { Case, Mark, World } from '../../src/index.js';
 import { silentProbe } from './silent-probe.js';
@@ -14,10 +14,15 @@ import { silentProbe } from './silent-probe.js';
 /** Mark: the frame of the evicted page has a new owner while its batch is not over. */
 export const REUSED = 'frame reused during the batch';
 
+/** Mark: an access got SIGBUS. */
+export const SIGBUS = 'SIGBUS';
+
 /** What is searched, and how it is judged. */
 export interface FullEpcOptions {
   /** Recipes to replace. */
-  readonly recipes?: Pick<EpcOptions, 'batch' | 'pools'>;
+  readonly recipes?: Preset;
+  /** Is SIGBUS an error? The page exists and its frame comes. Default: false, as in Linux (L-01). */
+  readonly refusesSigbus?: boolean;
   /** Judge references alone: free pages keep their owner in this variant. Default: every invariant. */
   readonly onlyReferences?: boolean;
   /** Are unordered accesses errors? Default: true. */
@@ -83,7 +88,9 @@ class FullEpc {
     const record = createAccessRecord();
     const forEver = Number.POSITIVE_INFINITY;
     const outcome = yield* this.#epc.accesses.access(cpu, this.#y, 0, Access.READ, forEver, record);
-    if (outcome === AccessOutcome.SIGBUS) this.#mark('SIGBUS');
+    if (outcome !== AccessOutcome.SIGBUS) return;
+    this.#mark(SIGBUS);
+    if (this.#options.refusesSigbus === true) throw new InvariantViolation('SIGBUS for a page that exists.');
   }
 
   /** The window: the victim's frame has a new owner while the batch that freed it is not over. */

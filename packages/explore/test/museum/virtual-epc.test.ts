@@ -1,5 +1,5 @@
 import type { Routine } from '@epckit/interface';
-import { NONE, OwnerKind } from '@epckit/interface';
+import { Errno, NONE, OwnerKind } from '@epckit/interface';
 import type { VepcDriverRecipes } from '@epckit/vepc';
 import { LockingRemoveAll } from '@epckit/vepc/recipes';
 import { describe, expect, it } from 'vitest';
@@ -115,5 +115,33 @@ describe('REMOVE_ALL and a fault that cannot insert its entry (derived)', () => 
   it('cannot do so with the repaired recipe', () => {
     const removeAll: VepcDriverRecipes['removeAll'] = (...parts) => new LockingRemoveAll(...parts);
     expect(statesOf(failingFault({ removeAll }))).toEqual(['kept', 'no page']);
+  });
+});
+
+/** Two CPUs of a VMM call REMOVE_ALL for an instance that holds a SECS and its child. */
+const twoRemoveAlls = guestCase('two REMOVE_ALL', () => {
+  const guests = new Guests({ epcPages: 4, cpus: 2 });
+  const vepc = guests.open(2);
+  guests.enclave(guests.at(vepc, 0), guests.at(vepc, 1));
+  const left: number[] = [];
+  const removeAll = function* (cpu: number): Routine<void> {
+    left[cpu] = yield* guests.driver.removeAll.run(guests.thread(cpu), vepc);
+  };
+  return { guests, routines: [removeAll(0), removeAll(1)], state: () => `${left}` };
+});
+
+describe('two REMOVE_ALL at once (V-06)', () => {
+  const bounded = { strategy: 'dfs', preemptions: 2 } as const;
+
+  it('get EBUSY from EREMOVEs that overlap', () => {
+    const { finding, finalStates } = explore(twoRemoveAlls, { ...bounded, overlaps: true });
+    expect(finding).toBeNull();
+    expect([...finalStates].some((state) => state.includes(`${-Errno.EBUSY}`))).toBe(true);
+  });
+
+  it('and never if leaves are atomic', () => {
+    const { finding, finalStates } = explore(twoRemoveAlls, bounded);
+    expect(finding).toBeNull();
+    expect([...finalStates].join()).not.toContain('-');
   });
 });
