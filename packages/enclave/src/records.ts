@@ -98,13 +98,13 @@ export class Records {
     return this.#ceiling[index] as number;
   }
 
-  /** Changes what {@link ceiling} returns. */
+  /** Changes what {@link Records.ceiling} returns. */
   setCeiling(index: number, ceiling: number): void {
     this.#monitor?.write(this.#object + index);
     this.#ceiling[index] = ceiling;
   }
 
-  /** Changes what {@link type} returns. */
+  /** Changes what {@link Records.type} returns. */
   setType(index: number, type: PageTypeId): void {
     this.#monitor?.write(this.#object + index);
     this.#type[index] = type;
