@@ -16,12 +16,8 @@ import {
   ReleasesListed,
   UnmarksBeforeLock,
 } from '../../../enclave/test/museum/order-mutants.js';
-import {
-  CollectsBeforeTracking,
-  DoesNotTrack,
-  FailsOnce,
-  ReleasesBeforeLoad,
-} from '../../../paging/test/museum/order-mutants.js';
+import { MaskBeforeTrack } from '../../../paging/examples/mask-before-track.js';
+import { DoesNotTrack, FailsOnce, ReleasesBeforeLoad } from '../../../paging/test/museum/order-mutants.js';
 import { ClearsAfterFree } from '../../../reclaim/test/museum/clears-after-free.js';
 import type { Case } from '../../src/index.js';
 import { explore } from '../../src/index.js';
@@ -117,8 +113,8 @@ function expectClear(subject: Case, mark?: string): void {
 
 describe('an order that is swapped is found:', () => {
   it('O-01: CPUs to interrupt noted before ETRACK', () => {
-    const writeBack = (...parts: ConstructorParameters<typeof CollectsBeforeTracking>) =>
-      new CollectsBeforeTracking(...parts);
+    const writeBack = (...parts: ConstructorParameters<typeof MaskBeforeTrack>) =>
+      new MaskBeforeTrack(...parts);
     expect(findingOf(evictBesideEntry({ paging: { writeBack } }))).toContain('I-1b');
   });
 

@@ -1,25 +1,6 @@
-import type { LeafResult, PageIndex, Routine, Thread, TrackedOwner } from '@epckit/interface';
+import type { LeafResult, PageIndex, Routine, Thread } from '@epckit/interface';
 import { Cost, Leaf, NONE, SgxCode } from '@epckit/interface';
 import { LoadBack, WriteBack } from '../../src/recipes.js';
-
-/** O-01: the CPUs to interrupt are noted before the tracking cycle begins. */
-export class CollectsBeforeTracking extends WriteBack {
-  protected override *retry(
-    thread: Thread,
-    owner: TrackedOwner,
-    page: PageIndex,
-    slot: number,
-  ): Routine<LeafResult> {
-    yield* this.collect(thread, owner);
-    this.checkTracking(thread, yield* this.track(thread, owner));
-    if (thread.spend(Cost.EWB) > thread.limit) yield this.ewbAt(thread, page, slot);
-    const result = this.ewb(thread, page, slot);
-    if (result !== SgxCode.NOT_TRACKED) return result;
-    yield* this.interrupt(thread);
-    if (thread.spend(Cost.EWB) > thread.limit) yield this.ewbAt(thread, page, slot);
-    return this.ewb(thread, page, slot);
-  }
-}
 
 /** O-12: no tracking cycle after the first EWB. */
 export class DoesNotTrack extends WriteBack {
