@@ -7,7 +7,8 @@ const floors = [
   ['machine', 'frames', 'hardware', 'mm'],
   ['numa', 'reclaim', 'paging', 'cgroup'],
   ['enclave', 'vepc'],
-  ['epckit', 'guest', 'trace', 'explore', 'conformance'],
+  ['guest', 'trace', 'explore', 'conformance'],
+  ['epckit'],
   ['cli'],
 ];
 

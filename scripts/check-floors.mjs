@@ -13,6 +13,7 @@ const expected = {
   'packages/conformance/src/sideways.ts': ['declared-conformance', 'floor-4-conformance'],
   'packages/enclave/src/beside.ts': ['declared-enclave', 'floor-3-enclave'],
   'packages/frames/src/upward.ts': ['declared-frames', 'floor-1-frames'],
+  'packages/guest/src/upward.ts': ['declared-guest', 'floor-4-guest'],
   'packages/interface/src/type-only.ts': ['declared-interface', 'floor-0-interface'],
   'packages/numa/src/circle-one.ts': ['no-circular'],
   'packages/surprise/src/index.ts': ['known-package'],

@@ -27,7 +27,7 @@ function stack(pageCount: number): Epc {
 }
 
 function built(epc: Epc, columns: TraceColumns): Program {
-  const program = new Program(epc, settings('bench'), columns, () => {});
+  const program = new Program(epc, settings('bench'), [columns], () => {});
   epc.machine.run(program.thread, program.build());
   return program;
 }

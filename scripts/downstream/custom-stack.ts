@@ -69,7 +69,7 @@ const lists = createReclaimLists({
 const batch = new Batch({ frames, lists, owners, pool, charge: null, probe: null });
 const wake = watermarks({ low: 8, high: 16 });
 const reclaimer = createReclaimer(
-  { batchPages: 4, daemon: daemon.id },
+  { batchPages: 4, daemons: [{ thread: daemon.id }] },
   { lists, batch, pool, wake, locks: machine, probe: null },
 );
 const allocator = createPageAllocator({ frames, pool, reclaimer, charge: null });

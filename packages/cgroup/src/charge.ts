@@ -35,7 +35,7 @@ export function createRefusal(): Refusal {
 /** Hears of files that change by themselves (Linux `cgroup_file_notify`): a poller or inotify would wake up. */
 export interface FileListener {
   /** `file` of `group` has a new content. Plain; changes nothing. */
-  modified(group: GroupId, file: 'misc.events' | 'misc.events.local'): void;
+  modified(group: GroupId, file: 'misc.events' | 'misc.events.local' | 'sgx_epc.events'): void;
 }
 
 /** What charging needs. */

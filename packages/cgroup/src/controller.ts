@@ -11,6 +11,7 @@ import { Errno, InvariantViolation, MisuseError, NONE } from '@epckit/interface'
 import { AtomicNumber } from './atomic-number.js';
 import type { FileListener, MiscChargeParts, Refusal } from './charge.js';
 import { createRefusal, MiscCharge, RefusalCause } from './charge.js';
+import type { CgroupFile } from './file.js';
 import { MiscGroup } from './group.js';
 import type { ResourceId, ResourceName } from './resource.js';
 import { resourceNames, resourceOf } from './resource.js';
@@ -50,8 +51,15 @@ export interface MiscControllerRecipes {
 export interface MiscResourceOps {
   /** A group below `group.parent` is being made. Plain. @returns 0 or a negated errno, which `mkdir` returns */
   alloc(group: MiscGroup): ErrnoResult;
-  /** The last reference is gone. Called only if `alloc` was called for this group and succeeded. */
+  /**
+   * The last reference is gone, and the group has left the tree. Called only if `alloc` was called for this group and
+   * succeeded.
+   */
   free(thread: Thread, group: MiscGroup): Routine<void>;
+  /** A new limit was stored (the series, v2 to v5). Left out: nobody cares, as in v6 to v17. */
+  maxWritten?(thread: Thread, group: MiscGroup): Routine<void>;
+  /** Files that each group has beside those of the misc controller. Left out: none. */
+  readonly files?: readonly CgroupFile[];
 }
 
 /**
@@ -72,9 +80,12 @@ export class MiscController {
   readonly #locks: LockFactory;
   readonly #capacities: (AtomicNumber | undefined)[] = [];
   readonly #charge: MiscCharge;
+  readonly #listener: FileListener | null;
   readonly #groups: (MiscGroup | undefined)[] = [];
   readonly #freeIds: GroupId[] = [];
   readonly #ops: (MiscResourceOps | undefined)[] = [];
+  #ownFiles: readonly CgroupFile[] = [];
+  #made = 0;
 
   /** @internal */
   constructor(
@@ -93,6 +104,7 @@ export class MiscController {
     }
     const parts = { capacities: this.#capacities, probe, listener };
     this.#charge = recipes.charge?.(parts) ?? new MiscCharge(parts);
+    this.#listener = listener;
     this.shape = locks.sharedNumber('tree of misc groups', 0);
     this.root = new MiscGroup(0, '/', null, this.resources, locks);
     this.#groups.push(this.root);
@@ -170,13 +182,17 @@ export class MiscController {
   /**
    * Group after `group` in the walk of the subtree of `top`, parents first, or null at its end (Linux
    * `css_next_descendant_pre`). Dying groups are part of it until they are freed; whoever keeps one takes a
-   * reference unless it is gone. Plain: see {@link shape}.
+   * reference unless it is gone. A group that has left the tree has a successor too. Plain: see {@link shape}.
    */
   after(top: MiscGroup, group: MiscGroup): MiscGroup | null {
-    if (group.children.length > 0) return group.children[0] as MiscGroup;
+    return group.children[0] ?? this.afterSubtree(top, group);
+  }
+
+  /** {@link after}, without what is below `group`. */
+  afterSubtree(top: MiscGroup, group: MiscGroup): MiscGroup | null {
     for (let at = group; at !== top && at.parent !== null; at = at.parent) {
-      const next = at.parent.children[at.parent.children.indexOf(at) + 1];
-      if (next !== undefined) return next;
+      const next = at.nextSibling();
+      if (next !== null) return next;
     }
     return null;
   }
@@ -192,13 +208,30 @@ export class MiscController {
       ]);
     }
     this.#ops[resource] = ops;
+    this.#ownFiles = this.#ops.flatMap((installed) => installed?.files ?? []);
+  }
+
+  /** Files that the resources have of their own, for every group. */
+  get ownFiles(): readonly CgroupFile[] {
+    return this.#ownFiles;
+  }
+
+  /** Tells the listener that a file of a group has a new content. Plain. */
+  notify(group: GroupId, file: Parameters<FileListener['modified']>[1]): void {
+    this.#listener?.modified(group, file);
+  }
+
+  /** A limit of a group was stored. */
+  *maxWritten(thread: Thread, resource: ResourceId, group: MiscGroup): Routine<void> {
+    const ops = this.#ops[resource];
+    if (ops?.maxWritten !== undefined) yield* ops.maxWritten(thread, group);
   }
 
   /** Makes a group, which takes a reference of its parent. Under `cgroup_mutex`. @returns group or negated errno */
   *create(thread: Thread, parent: MiscGroup, name: string): Routine<MiscGroup | ErrnoResult> {
     const id = this.#groups.length < GROUP_COUNT_MAX ? this.#groups.length : this.#freeIds.shift();
     if (id === undefined) return -Errno.ENOSPC;
-    const group = new MiscGroup(id, name, parent, this.resources, this.#locks);
+    const group = new MiscGroup(id, name, parent, this.resources, this.#locks, ++this.#made);
     this.#groups[id] = group;
     const result = yield* this.#allocateParts(thread, group);
     if (result !== 0) {

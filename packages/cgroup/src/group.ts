@@ -10,10 +10,11 @@ import { resourceNames } from './resource.js';
  */
 export class Limit {
   readonly #number: SharedNumber;
-  #exact: bigint = UNLIMITED;
+  #exact: bigint;
 
-  constructor(name: string, locks: LockFactory) {
-    this.#number = locks.sharedNumber(name, Number.POSITIVE_INFINITY);
+  constructor(name: string, locks: LockFactory, initial: bigint = UNLIMITED) {
+    this.#number = locks.sharedNumber(name, numberOf(initial));
+    this.#exact = initial;
   }
 
   /** Op to yield before {@link read} and {@link readExact}. */
@@ -44,9 +45,13 @@ export class Limit {
 
   /** Sets the limit: a plain store, no lock, no rounding. */
   write(thread: Thread, limit: bigint): void {
-    this.#number.write(thread, limit === UNLIMITED ? Number.POSITIVE_INFINITY : Number(limit));
+    this.#number.write(thread, numberOf(limit));
     this.#exact = limit;
   }
+}
+
+function numberOf(limit: bigint): number {
+  return limit === UNLIMITED ? Number.POSITIVE_INFINITY : Number(limit);
 }
 
 /** What a group knows of one resource (Linux `struct misc_res`). */
@@ -82,6 +87,8 @@ export class MiscGroup {
   readonly name: string;
   /** Group above, null for the root. */
   readonly parent: MiscGroup | null;
+  /** Order of making: siblings have ascending ones (Linux `css->serial_nr`). */
+  readonly serial: number;
   /** References; the directory holds the first. */
   readonly refs: RefCount;
   /** Groups below that are not freed, in the order of their making; dying ones too. */
@@ -100,7 +107,9 @@ export class MiscGroup {
     parent: MiscGroup | null,
     resources: readonly ResourceId[],
     locks: LockFactory,
+    serial = 0,
   ) {
+    this.serial = serial;
     this.id = id;
     this.name = name;
     this.parent = parent;
@@ -113,5 +122,16 @@ export class MiscGroup {
   /** Limit and counters of a resource that exists. */
   counters(resource: ResourceId): MiscCounters {
     return this.#counters[resource] as MiscCounters;
+  }
+  /** Sibling that was made next, or null; also of a group that has left the tree. Plain. */
+  nextSibling(): MiscGroup | null {
+    const siblings = this.parent?.children ?? [];
+    let from = 0;
+    for (let to = siblings.length; from < to; ) {
+      const middle = (from + to) >> 1;
+      if ((siblings[middle] as MiscGroup).serial > this.serial) to = middle;
+      else from = middle + 1;
+    }
+    return siblings[from] ?? null;
   }
 }

@@ -125,5 +125,6 @@ function* writeMax(
   const { max } = (place.group as MiscGroup).counters(setting.resource);
   if (thread.clock > thread.limit) yield max.writing;
   max.write(thread, setting.limit);
+  yield* controller.maxWritten(thread, setting.resource, place.group as MiscGroup);
   return byteLength(text);
 }

@@ -27,10 +27,13 @@ export function parseMax(text: string, resources: readonly ResourceId[]): MaxSet
   if (space < 0) return -CgroupErrno.EINVAL;
   const resource = resourceOf(stripped.slice(0, space));
   if (resource === undefined || !resources.includes(resource)) return -CgroupErrno.EINVAL;
-  const word = stripped.slice(space + 1);
-  if (word === 'max') return { resource, limit: UNLIMITED };
-  const limit = parseU64(word);
+  const limit = parseLimit(stripped.slice(space + 1));
   return typeof limit === 'number' ? limit : { resource, limit };
+}
+
+/** Reads a number, or `max`. @returns limit, `-EINVAL` or `-ERANGE` */
+export function parseLimit(word: string): bigint | number {
+  return word === 'max' ? UNLIMITED : parseU64(word);
 }
 
 /** A limit as `misc.max` shows it. */

@@ -78,12 +78,19 @@ export class CgroupTree {
     return place.name === '' ? place.directory : this.#child(place);
   }
 
+  /** Files that a directory has: those of the controllers only if it has a group. */
+  filesOf(directory: Directory): CgroupFile[] {
+    const isRoot = directory.parent === null;
+    const ofGroup = directory.group === null ? [] : [...miscFiles, ...this.controller.ownFiles];
+    return [...controlFiles, ...ofGroup].filter((file) => (isRoot ? file.isOnRoot : file.isOnOthers));
+  }
+
   /** File of a path, whoever opens it. @returns file; `-ENOENT`; `-EISDIR`; `-ENOTDIR` */
   file(path: string): OpenFile | ErrnoResult {
     const place = this.#place(path);
     if (typeof place === 'number') return place;
     const { directory, name } = place;
-    const file = filesOf(directory).find((entry) => entry.name === name);
+    const file = this.filesOf(directory).find((entry) => entry.name === name);
     if (file !== undefined) return { directory, group: directory.group, file };
     const child = name === '' ? directory : this.#child(place);
     return typeof child === 'number' ? child : -CgroupErrno.EISDIR;
@@ -93,7 +100,7 @@ export class CgroupTree {
   list(path: string): string[] | ErrnoResult {
     const directory = this.directory(path);
     if (typeof directory === 'number') return directory;
-    return [...filesOf(directory).map(({ name }) => name), ...directory.children.keys()];
+    return [...this.filesOf(directory).map(({ name }) => name), ...directory.children.keys()];
   }
 
   /**
@@ -172,7 +179,7 @@ export class CgroupTree {
     const place = this.#place(path);
     if (typeof place === 'number') return place;
     const { directory: parent, name } = place;
-    const problem = nameProblem(parent, name);
+    const problem = this.#nameProblem(parent, name);
     if (problem !== 0) return problem;
     const child = new Directory(name, parent, null);
     if (parent.enablesMisc) {
@@ -188,7 +195,7 @@ export class CgroupTree {
   *#rmdirLocked(thread: Thread, path: string): Routine<ErrnoResult> {
     const place = this.#place(path);
     if (typeof place === 'number') return place;
-    if (place.name !== '' && filesOf(place.directory).some(({ name }) => name === place.name)) {
+    if (place.name !== '' && this.filesOf(place.directory).some(({ name }) => name === place.name)) {
       return -CgroupErrno.ENOTDIR;
     }
     const directory = place.name === '' ? place.directory : this.#child(place);
@@ -201,6 +208,13 @@ export class CgroupTree {
     directory.parent.children.delete(directory.name);
     if (directory.group !== null) yield* this.controller.takeOffline(thread, directory.group);
     return 0;
+  }
+
+  #nameProblem(parent: Directory, name: string): ErrnoResult {
+    if (name.includes('\n')) return -CgroupErrno.EINVAL;
+    if (new TextEncoder().encode(name).length > NAME_MAX) return -CgroupErrno.ENAMETOOLONG;
+    const isTaken = parent.children.has(name) || this.filesOf(parent).some((file) => file.name === name);
+    return name === '' || isTaken ? -CgroupErrno.EEXIST : 0;
   }
 
   #child({ directory, name }: Place): Directory | ErrnoResult {
@@ -216,7 +230,7 @@ export class CgroupTree {
     let directory = this.root;
     for (const part of names) {
       const child = directory.children.get(part);
-      const isFile = child === undefined && filesOf(directory).some((file) => file.name === part);
+      const isFile = child === undefined && this.filesOf(directory).some((file) => file.name === part);
       if (child === undefined) return isFile ? -CgroupErrno.ENOTDIR : -CgroupErrno.ENOENT;
       directory = child;
     }
@@ -227,18 +241,4 @@ export class CgroupTree {
 /** Makes a tree that consists of the root. */
 export function createCgroupTree(components: CgroupTreeComponents): CgroupTree {
   return new CgroupTree(components);
-}
-
-/** Files that a directory has. */
-function filesOf(directory: Directory): CgroupFile[] {
-  const isRoot = directory.parent === null;
-  const misc = directory.group === null ? [] : miscFiles;
-  return [...controlFiles, ...misc].filter((file) => (isRoot ? file.isOnRoot : file.isOnOthers));
-}
-
-function nameProblem(parent: Directory, name: string): ErrnoResult {
-  if (name.includes('\n')) return -CgroupErrno.EINVAL;
-  if (new TextEncoder().encode(name).length > NAME_MAX) return -CgroupErrno.ENAMETOOLONG;
-  const isTaken = parent.children.has(name) || filesOf(parent).some((file) => file.name === name);
-  return name === '' || isTaken ? -CgroupErrno.EEXIST : 0;
 }

@@ -11,6 +11,7 @@ export { ExitCode, type ExitCodeValue } from './exit-code.js';
 export { type CliIo, processIo, type TextSink } from './io.js';
 export { main } from './main.js';
 export { renderSummary } from './run/summary.js';
+export { costFileJsonSchema } from './scenario/cost-file.js';
 export type { KeyPath } from './scenario/key-path.js';
 export { type LoadedScenario, loadScenario } from './scenario/load-scenario.js';
 export type { Generator } from './scenario/resolve.js';

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { EpckitError } from '@epckit/interface';
 
 /** Describes an error of the file system in words; `null` for anything else. */
@@ -37,4 +38,10 @@ export async function readInputFile(path: string, name: string, kind: string): P
       cause: error,
     });
   }
+}
+
+/** The shorter of the path from the current folder and the full path; the folder we are in is `.`. */
+export function shownPath(path: string, cwd: string): string {
+  const fromHere = relative(cwd, path) || '.';
+  return fromHere.length < path.length ? fromHere : path;
 }

@@ -93,6 +93,7 @@ function addCompare(
     .option('--json <FILE>', 'also write everything as JSON; FILE is replaced only on success')
     .option('--csv <FILE>', 'also write a row per run')
     .option('--jobs <N>', 'runs at a time; as many as the machine has cores unless given')
+    .option('--dry-run', 'check everything, run nothing')
     .option('-q, --quiet', 'neither progress nor table')
     .action(action);
 }

@@ -71,15 +71,15 @@ export function backingStoreCases(make: (pageCount: number) => BackingStoreSubje
     'makes contents and PCMD page present before anything is stored': (subject) => {
       assert.equal(complete(subject.store.reserve(subject.thread, 5)), 0);
       assert.equal(subject.store.presentPages().length, 2);
-      assert.equal(subject.store.isFresh(5), true);
+      assert.equal(subject.store.isFresh(5), false);
     },
-    'knows whether a page was ever stored': (subject) => {
+    'knows whether a contents page has to be made': (subject) => {
       assert.equal(subject.store.isFresh(3), true);
       evict(subject, 3);
       assert.equal(subject.store.isFresh(3), false);
       assert.equal(subject.store.isFresh(4), true);
       subject.store.truncate(subject.thread, 3, idle);
-      assert.equal(subject.store.isFresh(3), false);
+      assert.equal(subject.store.isFresh(3), true);
     },
     'drops contents and PCMD page of a loaded page that was the last of its group': (subject) => {
       evict(subject, 3, 40);

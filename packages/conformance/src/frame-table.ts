@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { FrameTable, ListId, NodeId, PageIndex } from '@epckit/interface';
-import { FrameFlag, Mode, OwnerKind, opMode, opObject } from '@epckit/interface';
+import { FrameFlag, Mode, NONE, OwnerKind, opMode, opObject } from '@epckit/interface';
 import type { ConformanceCase } from './case.js';
 import { casesOf, violation } from './case.js';
 
@@ -66,7 +66,7 @@ const columns: Readonly<Record<string, (frames: FrameTable) => void>> = {
   'begins with pages of nobody, on no list, without flags, poison or group': (frames) => {
     for (let page = 0; page < PAGE_COUNT; page++) {
       const state = [frames.kind(page), frames.flags(page), frames.listOf(page), frames.group(page)];
-      assert.deepEqual(state, [OwnerKind.NONE, 0, 0, 0]);
+      assert.deepEqual(state, [OwnerKind.NONE, 0, 0, NONE]);
       assert.equal(frames.isPoisoned(page), false);
     }
     assert.equal(frames.listCount, 0);
@@ -97,7 +97,10 @@ const columns: Readonly<Record<string, (frames: FrameTable) => void>> = {
   },
   'keeps the charged group': (frames) => {
     frames.setGroup(5, 300);
-    assert.deepEqual([frames.group(4), frames.group(5), frames.group(6)], [0, 300, 0]);
+    assert.deepEqual([frames.group(4), frames.group(5), frames.group(6)], [NONE, 300, NONE]);
+    frames.setGroup(4, 0);
+    frames.setGroup(5, NONE);
+    assert.deepEqual([frames.group(4), frames.group(5)], [0, NONE]);
   },
   'counts every change, and no look': (frames) => {
     const list = frames.createList('list');

@@ -18,7 +18,6 @@ const zeros: PagingBlob = {
 class PlainStore implements BackingStore {
   protected readonly present = new Set<number>();
   protected readonly blobs = new Map<number, PagingBlob>();
-  protected readonly stored = new Set<number>();
   protected readonly pages: number;
 
   constructor(pages: number) {
@@ -30,7 +29,6 @@ class PlainStore implements BackingStore {
     return this.get(index);
   }
   store(index: number, blob: Readonly<PagingBlob>): void {
-    this.stored.add(index);
     if (this.present.has(this.pcmdPage(index))) this.blobs.set(index, { ...blob });
   }
   fetch(index: number, blob: PagingBlob): number {
@@ -48,7 +46,7 @@ class PlainStore implements BackingStore {
     this.blobs.clear();
   }
   isFresh(index: number): boolean {
-    return !this.stored.has(index);
+    return !this.present.has(index);
   }
   presentPages(): number[] {
     return [...this.present].sort((a, b) => a - b);
@@ -83,7 +81,7 @@ const broken: Record<string, new (pages: number) => PlainStore> = {
   },
   'keeps the first version': class extends PlainStore {
     override store(index: number, blob: Readonly<PagingBlob>): void {
-      if (this.isFresh(index)) super.store(index, blob);
+      if (!this.blobs.has(index)) super.store(index, blob);
     }
   },
   'leaves the blob as it is for an absent page': class extends PlainStore {
@@ -101,9 +99,14 @@ const broken: Record<string, new (pages: number) => PlainStore> = {
       super.store(index, blob);
     }
   },
-  'takes loaded pages for fresh ones': class extends PlainStore {
+  'takes loaded pages for present ones': class extends PlainStore {
+    readonly stored = new Set<number>();
+    override store(index: number, blob: Readonly<PagingBlob>): void {
+      this.stored.add(index);
+      super.store(index, blob);
+    }
     override isFresh(index: number): boolean {
-      return !this.blobs.has(index);
+      return super.isFresh(index) && !this.stored.has(index);
     }
   },
   'never truncates': class extends PlainStore {

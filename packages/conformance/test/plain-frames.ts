@@ -26,7 +26,7 @@ export class PlainFrames implements FrameTable {
       return { node, pageCount, firstPage: firstPage - pageCount };
     });
     for (let i = 0; i < firstPage; i++) {
-      this.frames.push({ kind: 0, owner: -1, record: -1, flags: 0, poisoned: false, group: 0 });
+      this.frames.push({ kind: 0, owner: -1, record: -1, flags: 0, poisoned: false, group: -1 });
     }
   }
 

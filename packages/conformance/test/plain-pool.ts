@@ -1,5 +1,5 @@
 import type { ListId, NodeId, Op, PageIndex, PagePool, Routine, Thread } from '@epckit/interface';
-import { Errno, FrameFlag, Mode, op } from '@epckit/interface';
+import { Errno, FrameFlag, Mode, NONE, op } from '@epckit/interface';
 import type { PlainFrames } from './plain-frames.js';
 
 /** A pool of one list for all nodes, without locks; it stops at a point before it touches them. */
@@ -34,8 +34,12 @@ export class PlainPool implements PagePool {
     this.frames.setFlags(page, FrameFlag.IS_FREE);
   }
 
-  freeCount(_thread: Thread): number {
-    return this.free;
+  freeReadingOn(node: NodeId): Op {
+    return op(2 + node, Mode.READ);
+  }
+
+  freeCount(_thread: Thread, node: NodeId = NONE): number {
+    return node === NONE ? this.free : this.freeOnNode(node);
   }
 
   get free(): number {

@@ -1,5 +1,16 @@
-import type { AddressSpace, ErrnoResult, PageTypeId, Routine, Thread } from '@epckit/interface';
-import { Cost, Errno, Leaf, leafFailed, NONE, PageType, SecInfo, SgxCode } from '@epckit/interface';
+import type { AddressSpace, ErrnoResult, LeafResult, PageTypeId, Routine, Thread } from '@epckit/interface';
+import {
+  Cost,
+  Errno,
+  isExit,
+  Leaf,
+  leafFailed,
+  NONE,
+  PageType,
+  SecInfo,
+  SgxCode,
+  servedByHost,
+} from '@epckit/interface';
 import type { EnclaveDriverComponents } from './components.js';
 import type { Enclave } from './enclave.js';
 import { EnclaveFlag } from './enclave.js';
@@ -79,7 +90,9 @@ export class AddPages {
     argument: AddArgument,
   ): Routine<AddResult> {
     if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.reading;
-    const flags = enclave.flags.read(thread) & (EnclaveFlag.CREATED | EnclaveFlag.INITIALIZED);
+    const all = enclave.flags.read(thread);
+    if ((all & EnclaveFlag.NO_MEMORY) !== 0) return { result: -Errno.ENOMEM, count: 0 };
+    const flags = all & (EnclaveFlag.CREATED | EnclaveFlag.INITIALIZED);
     const refusal = flags === EnclaveFlag.CREATED ? refusalOf(argument, enclave) : -Errno.EINVAL;
     if (refusal !== 0) return { result: refusal, count: 0 };
     for (let done = 0; done < argument.count; done++) {
@@ -131,7 +144,7 @@ export class AddPages {
     argument: AddArgument,
   ): Routine<ErrnoResult> {
     const { records } = enclave;
-    if (this.components.failures?.fails('xa') === true) return -Errno.ENOMEM;
+    if (enclave.isDying || this.components.failures?.fails('xa') === true) return -Errno.ENOMEM;
     if (records.exists(index)) return -Errno.EBUSY;
     records.insert(index, argument.type, ceilingOf(argument));
     const unreadable = sourceError(argument.source);
@@ -172,7 +185,10 @@ export class AddPages {
     if (thread.spend(Cost.EADD) > thread.limit) {
       yield hardware.leafAt(page, thread.cpu, Leaf.EADD, enclave.secs);
     }
-    return hardware.eadd(thread.cpu, page, enclave.secs, enclave.linearPage(index), secinfo, contents);
+    let result: LeafResult;
+    do result = hardware.eadd(thread.cpu, page, enclave.secs, enclave.linearPage(index), secinfo, contents);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
+    return result;
   }
 
   /** EEXTEND of all 16 chunks. @returns whether all succeeded */
@@ -182,7 +198,9 @@ export class AddPages {
       if (thread.spend(Cost.EEXTEND) > thread.limit) {
         yield hardware.leafAt(page, thread.cpu, Leaf.EEXTEND, enclave.secs);
       }
-      const result = hardware.eextend(thread.cpu, page, enclave.secs, chunk);
+      let result: LeafResult;
+      do result = hardware.eextend(thread.cpu, page, enclave.secs, chunk);
+      while (isExit(result) && (yield* servedByHost(hardware, thread)));
       if (result === SgxCode.SUCCESS) continue;
       if (leafFailed(result)) probe?.warned(thread.id, '__sgx_encl_extend');
       return false;

@@ -1,5 +1,5 @@
-import type { PageTable, Routine, Thread } from '@epckit/interface';
-import { Cost, Errno, Leaf, NONE, PageType, Prot, SgxCode } from '@epckit/interface';
+import type { LeafResult, PageTable, Routine, Thread } from '@epckit/interface';
+import { Cost, Errno, isExit, Leaf, NONE, PageType, Prot, SgxCode, servedByHost } from '@epckit/interface';
 import type { EnclaveDriverComponents } from './components.js';
 import type { Enclave } from './enclave.js';
 import { EnclaveFlag } from './enclave.js';
@@ -47,10 +47,11 @@ export class Augmenter {
    */
   *augment(thread: Thread, table: PageTable, enclave: Enclave, index: number): Routine<number> {
     if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.reading;
-    if ((enclave.flags.read(thread) & EnclaveFlag.INITIALIZED) === 0) return -Errno.EFAULT;
+    const flags = enclave.flags.read(thread) & (EnclaveFlag.INITIALIZED | EnclaveFlag.NO_MEMORY);
+    if (flags !== EnclaveFlag.INITIALIZED) return -Errno.EFAULT;
     if (this.components.failures?.fails('kmalloc') === true) return -Errno.ENOMEM;
     while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
-    let result = yield* this.add(thread, enclave, index);
+    let result = enclave.isDying ? -Errno.EFAULT : yield* this.add(thread, enclave, index);
     if (result === 0) result = yield* this.insert(thread, table, index);
     else if (result !== -Errno.EBUSY) yield* this.pages.idleSecs(thread, enclave);
     enclave.lock.release(thread);
@@ -102,7 +103,10 @@ export class Augmenter {
     if (thread.spend(Cost.EAUG) > thread.limit) {
       yield hardware.leafAt(page, thread.cpu, Leaf.EAUG, enclave.secs);
     }
-    return hardware.eaug(thread.cpu, page, enclave.secs, enclave.linearPage(index), 0);
+    let result: LeafResult;
+    do result = hardware.eaug(thread.cpu, page, enclave.secs, enclave.linearPage(index), 0);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
+    return result;
   }
 
   /** Makes the entry. @returns 0 or `-EFAULT` */

@@ -165,7 +165,7 @@ function checkSecs(audit: Audit, enclave: Enclave): void {
   if (secs !== NONE) {
     checkFrame(audit, enclave, secs, SECS_RECORD, PageType.SECS);
     if (!isReclaimableSecs(audit, enclave)) checkHeld(audit, secs, 'SECS');
-  } else if (audit.isPowerless) {
+  } else if (audit.isPowerless || enclave.isDestroyed) {
     return;
   } else if (enclave.secsSlot === NONE) {
     audit.report('I-6', 'the SECS is neither resident nor evicted.');
@@ -181,10 +181,11 @@ function isReclaimableSecs({ frames, listsSecs }: Audit, { secs, flags }: Enclav
   return isInitialized && frames.listOf(secs) !== 0 && frames.flags(secs) === FrameFlag.TRACKED;
 }
 
-/** A page that the owner keeps: on no list and without flags. */
+/** A page that the owner keeps: without flags, and on no list but one that the controller of its group may have. */
 function checkHeld(audit: Audit, page: PageIndex, what: string): void {
   const { frames } = audit;
-  if (frames.listOf(page) === 0 && frames.flags(page) === 0) return;
+  const mayBeListed = frames.group(page) !== NONE;
+  if ((mayBeListed || frames.listOf(page) === 0) && frames.flags(page) === 0) return;
   audit.report('I-5', `the ${what} in EPC page ${page} is on a list or has flags.`);
 }
 
@@ -212,6 +213,7 @@ function checkSlots(audit: Audit, enclave: Enclave): void {
     evicted.delete(index);
   }
   for (const index of evicted.keys()) audit.report('I-6', `version array ${index} is gone and needed.`);
+  if (enclave.isDestroyed) return;
   const users = enclave.slotUsers.value;
   const recordCount = countRecords(enclave);
   if (users !== recordCount + 1)

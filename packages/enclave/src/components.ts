@@ -25,6 +25,14 @@ export interface DynamicMemoryComponents {
   createCpuSet(): CpuSet;
 }
 
+/** Throws threads out of their enclaves. */
+export interface InterruptComponents {
+  /** Interrupts CPUs. */
+  readonly ipi: IpiSender;
+  /** Makes an empty set of CPUs. */
+  createCpuSet(): CpuSet;
+}
+
 /** What the native driver is made of. */
 export interface EnclaveDriverComponents {
   /** Frame table. */
@@ -47,6 +55,8 @@ export interface EnclaveDriverComponents {
   readonly failures?: KernelFailures | null;
   /** Dynamic memory; `null` or left out: the processor has no SGX2. */
   readonly dynamic?: DynamicMemoryComponents | null;
+  /** Needed to kill enclaves. Default: those of {@link dynamic}. */
+  readonly interrupts?: InterruptComponents | null;
   /**
    * Makes the paging of one enclave of `pageCount` pages. `isInFlight` says whether a page is between reserve
    * and write.

@@ -1,5 +1,5 @@
-import type { ErrnoResult, Routine, Thread } from '@epckit/interface';
-import { Attribute, Cost, Errno, Leaf, NONE } from '@epckit/interface';
+import type { ErrnoResult, LeafResult, Routine, Thread } from '@epckit/interface';
+import { Attribute, Cost, Errno, isExit, Leaf, NONE, servedByHost } from '@epckit/interface';
 import type { EnclaveDriverComponents } from './components.js';
 import type { Enclave } from './enclave.js';
 import { EnclaveFlag } from './enclave.js';
@@ -78,7 +78,11 @@ export class Create {
     const { hardware } = this.components;
     if (thread.spend(Cost.ECREATE) > thread.limit) yield hardware.leafAt(secs, thread.cpu, Leaf.ECREATE);
     const { pageCount, basePage, attributes } = argument;
-    return hardware.ecreate(thread.cpu, secs, { pageCount, basePage, attributes, ssaFrameSize: 1 }) === 0;
+    const source = { pageCount, basePage, attributes, ssaFrameSize: 1 };
+    let result: LeafResult;
+    do result = hardware.ecreate(thread.cpu, secs, source);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
+    return result === 0;
   }
 
   /** The enclave exists from here on. */

@@ -1,5 +1,5 @@
-import type { ErrnoResult, Routine, Thread, Vma } from '@epckit/interface';
-import { Cost, Errno, Leaf, SgxCode } from '@epckit/interface';
+import type { ErrnoResult, LeafResult, Routine, Thread, Vma } from '@epckit/interface';
+import { Cost, Errno, isExit, Leaf, SgxCode, servedByHost } from '@epckit/interface';
 import type { EnclaveDriverComponents } from './components.js';
 import type { Enclave } from './enclave.js';
 import { EnclaveFlag } from './enclave.js';
@@ -49,7 +49,8 @@ export class DebugAccess {
   ): Routine<number> {
     if (vma.isOrphan === true) return -Errno.EFAULT;
     if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.reading;
-    if ((enclave.flags.read(thread) & EnclaveFlag.DEBUG) === 0) return -Errno.EFAULT;
+    const flags = enclave.flags.read(thread) & (EnclaveFlag.DEBUG | EnclaveFlag.NO_MEMORY);
+    if (flags !== EnclaveFlag.DEBUG) return -Errno.EFAULT;
     for (let done = 0; done < bytes.length; ) {
       const at = offset + done;
       const part = bytes.subarray(done, done + WORD_BYTES - (at % WORD_BYTES));
@@ -92,7 +93,10 @@ export class DebugAccess {
     const first = offset % WORD_BYTES;
     const start = offset - first;
     if (thread.spend(Cost.STEP) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EDBGRD);
-    if (hardware.edbgrd(thread.cpu, page, start, this.#word) !== SgxCode.SUCCESS) return -Errno.EIO;
+    let result: LeafResult;
+    do result = hardware.edbgrd(thread.cpu, page, start, this.#word);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
+    if (result !== SgxCode.SUCCESS) return -Errno.EIO;
     const word = new Uint8Array(WORD_BYTES);
     const view = new DataView(word.buffer);
     view.setBigUint64(0, this.#word.value, true);
@@ -102,7 +106,8 @@ export class DebugAccess {
     }
     word.set(part, first);
     if (thread.spend(Cost.STEP) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EDBGWR);
-    const result = hardware.edbgwr(thread.cpu, page, start, view.getBigUint64(0, true));
+    do result = hardware.edbgwr(thread.cpu, page, start, view.getBigUint64(0, true));
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
     return result === SgxCode.SUCCESS ? 0 : -Errno.EIO;
   }
 }

@@ -77,7 +77,9 @@ export abstract class DynamicIoctl<Argument extends DynamicArgument> {
     const { dynamic } = this.components;
     if (dynamic === null || dynamic === undefined) return untouched(-Errno.ENODEV, argument);
     if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.reading;
-    const isInitialized = (enclave.flags.read(thread) & EnclaveFlag.INITIALIZED) !== 0;
+    const flags = enclave.flags.read(thread);
+    if ((flags & EnclaveFlag.NO_MEMORY) !== 0) return untouched(-Errno.ENOMEM, argument);
+    const isInitialized = (flags & EnclaveFlag.INITIALIZED) !== 0;
     const refusal = isInitialized ? this.refusal(enclave, argument) : -Errno.EINVAL;
     if (refusal !== 0) return untouched(refusal, argument);
     return yield* this.loop(thread, enclave, argument, this.createTracking(dynamic));
@@ -103,8 +105,9 @@ export abstract class DynamicIoctl<Argument extends DynamicArgument> {
     return { result: 0, count: argument.count, leafResult: 0 };
   }
 
-  /** Makes the page resident. @returns 0, `-EAGAIN` or `-EFAULT` */
+  /** Makes the page resident. @returns 0, `-EAGAIN`, `-EFAULT`, or `-ENOMEM` of an enclave that dies */
   protected *loadPage(thread: Thread, enclave: Enclave, index: number): Routine<ErrnoResult> {
+    if (enclave.isDying) return -Errno.ENOMEM;
     const page = yield* this.loader.loadByAddress(thread, enclave, index);
     if (page >= 0) return 0;
     return page === -Errno.EBUSY ? -Errno.EAGAIN : -Errno.EFAULT;

@@ -28,6 +28,8 @@ export const EnclaveFlag = {
   CREATED: 4,
   /** INIT has succeeded */
   INITIALIZED: 8,
+  /** it was chosen to die because EPC ran out: nothing works any more but closing it */
+  NO_MEMORY: 16,
 } as const;
 
 /** What an enclave needs of its surroundings. */
@@ -75,11 +77,15 @@ export class Enclave implements TrackedOwner {
   /** Number of the next version array page in order of EPA. */
   nextVersionArray = 0;
 
+  /** A kill has given back its SECS and its version arrays while it goes on existing. Reports and invariants only. */
+  isDestroyed = false;
   /** Enclave is gone: the last reference was dropped. */
   isReleased = false;
 
   readonly #components: EnclaveComponents;
   readonly #object: number;
+  readonly #deathObject: number;
+  #isDying = false;
   #secs: PageIndex = NONE;
   #secsSlot = NONE;
   #children = 0;
@@ -96,6 +102,22 @@ export class Enclave implements TrackedOwner {
     this.mms = new MmList(id, components);
     this.records = new Records(0, objects, monitor);
     this.#object = objects.range(`enclave ${id}`, 1);
+    this.#deathObject = objects.range(`death of enclave ${id}`, 1);
+  }
+
+  /**
+   * Was it chosen to die? {@link EnclaveFlag.NO_MEMORY} under {@link lock}: from then on no entry is inserted and no page
+   * is added or loaded.
+   */
+  get isDying(): boolean {
+    this.#components.monitor?.read(this.#deathObject);
+    return this.#isDying;
+  }
+
+  /** It dies. The holder of {@link lock} sets {@link EnclaveFlag.NO_MEMORY} too. */
+  setDying(): void {
+    this.#components.monitor?.write(this.#deathObject);
+    this.#isDying = true;
   }
 
   /** Gives the enclave its range; CREATE only. */

@@ -6,7 +6,7 @@
 export type { AddArgument, AddResult, AddSource } from './add-pages.js';
 export type { EnclaveViolation } from './check-enclaves.js';
 export { checkEnclaves } from './check-enclaves.js';
-export type { DynamicMemoryComponents, EnclaveDriverComponents } from './components.js';
+export type { DynamicMemoryComponents, EnclaveDriverComponents, InterruptComponents } from './components.js';
 export type { CreateArgument } from './create.js';
 export type { DebugAccess } from './debug-access.js';
 export type { EnclaveDriverRecipes } from './driver.js';

@@ -1,5 +1,15 @@
 import type { ErrnoResult, Routine, SigStruct, Thread } from '@epckit/interface';
-import { Attribute, Cost, Errno, FAULT_FLAG, Leaf, leafFailed, SgxCode } from '@epckit/interface';
+import {
+  Attribute,
+  Cost,
+  Errno,
+  FAULT_FLAG,
+  isExit,
+  Leaf,
+  leafFailed,
+  SgxCode,
+  servedByHost,
+} from '@epckit/interface';
 import type { EnclaveDriverComponents } from './components.js';
 import type { Enclave } from './enclave.js';
 import { EnclaveFlag } from './enclave.js';
@@ -52,12 +62,14 @@ export class Init {
   /** INIT while no other ioctl runs. */
   protected *execute(thread: Thread, enclave: Enclave, argument: InitArgument): Routine<ErrnoResult> {
     if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.reading;
-    const flags = enclave.flags.read(thread) & (EnclaveFlag.CREATED | EnclaveFlag.INITIALIZED);
+    const all = enclave.flags.read(thread);
+    if ((all & EnclaveFlag.NO_MEMORY) !== 0) return -Errno.ENOMEM;
+    const flags = all & (EnclaveFlag.CREATED | EnclaveFlag.INITIALIZED);
     if (flags !== EnclaveFlag.CREATED) return -Errno.EINVAL;
     const refusal = this.refusal(enclave, argument);
     if (refusal !== 0) return refusal;
     while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
-    const result = yield* this.einit(thread, enclave, argument);
+    const result = enclave.isDying ? -Errno.ENOMEM : yield* this.einit(thread, enclave, argument);
     if (result === SgxCode.SUCCESS) {
       if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.adding;
       enclave.flags.add(thread, EnclaveFlag.INITIALIZED);
@@ -93,7 +105,8 @@ export class Init {
         if (thread.spend(Cost.EINIT) > thread.limit) {
           yield hardware.leafAt(enclave.secs, thread.cpu, Leaf.EINIT);
         }
-        result = hardware.einit(thread.cpu, enclave.secs, argument);
+        do result = hardware.einit(thread.cpu, enclave.secs, argument);
+        while (isExit(result) && (yield* servedByHost(hardware, thread)));
       }
       if (result !== SgxCode.UNMASKED_EVENT) break;
       argument.onSleep?.(round);

@@ -24,9 +24,11 @@ export class Loader {
   /**
    * Makes the page resident, its SECS first.
    *
-   * @returns EPC page; `-EBUSY`: a reclaimer or an ioctl has it, or EPC must be reclaimed first; `-ENOMEM`, `-EFAULT`
+   * @returns EPC page; `-EBUSY`: a reclaimer or an ioctl has it, or EPC must be reclaimed first; `-ENOMEM`, `-EFAULT`;
+   * of an enclave that dies `-EFAULT`
    */
   *load(thread: Thread, enclave: Enclave, index: number): Routine<number> {
+    if (enclave.isDying) return -Errno.EFAULT;
     const resident = enclave.records.epc(index);
     if (resident >= 0) return enclave.records.isBusy(index) ? -Errno.EBUSY : resident;
     // Neither in the EPC nor versioned: an EWB that failed for good has lost the page (L-02).

@@ -42,10 +42,16 @@ export class Mapper {
     if (!(start < end)) return -Errno.EINVAL;
     if (enclave.pageCount === 0) throw noRange();
     while (mm.lock.mustWaitWrite(thread)) yield mm.lock.acquireWrite;
-    mm.table(enclave.id)?.unmap(thread, Math.max(start, 0), Math.max(end, 0));
-    let result = yield* this.#mayMap(thread, enclave, argument);
+    const before = mm.table(enclave.id);
+    if (before !== undefined && thread.clock > thread.limit) yield before.pteAt(Math.max(start, 0));
+    before?.unmap(thread, Math.max(start, 0), Math.max(end, 0));
+    let result = yield* this.#mayMap(thread, enclave, argument, !enclave.mms.has(mm));
     if (result === 0) result = yield* this.addSpace(thread, mm, enclave);
-    if (result === 0) mm.tableFor(enclave.id, enclave.pageCount).map(thread, start, end, prot);
+    if (result === 0) {
+      const table = mm.tableFor(enclave.id, enclave.pageCount);
+      if (thread.clock > thread.limit) yield table.pteAt(start);
+      table.map(thread, start, end, prot);
+    }
     mm.lock.releaseWrite(thread);
     return result;
   }
@@ -67,8 +73,11 @@ export class Mapper {
         break;
       }
       const stop = Math.min(vma.end, end);
-      result = yield* this.#mayMap(thread, enclave, { start: at, end: stop, prot });
-      if (result === 0) table.protect(thread, at, stop, prot);
+      result = yield* this.#mayMap(thread, enclave, { start: at, end: stop, prot }, false);
+      if (result === 0) {
+        if (thread.clock > thread.limit) yield table.pteAt(at);
+        table.protect(thread, at, stop, prot);
+      }
       at = stop;
     }
     mm.lock.releaseWrite(thread);
@@ -78,7 +87,9 @@ export class Mapper {
   /** Removes mappings of a range; the address space stays listed. */
   *unmap(thread: Thread, mm: AddressSpace, enclave: Enclave, start: number, end: number): Routine<void> {
     while (mm.lock.mustWaitWrite(thread)) yield mm.lock.acquireWrite;
-    mm.table(enclave.id)?.unmap(thread, start, end);
+    const table = mm.table(enclave.id);
+    if (table !== undefined && thread.clock > thread.limit) yield table.pteAt(start);
+    table?.unmap(thread, start, end);
     mm.lock.releaseWrite(thread);
   }
 
@@ -124,6 +135,7 @@ export class Mapper {
       mm.forget(enclave.id);
       yield* this.drop(thread, enclave);
     }
+    for (const mm of enclave.mms.drained()) mm.forget(enclave.id);
     yield* this.drop(thread, enclave);
   }
 
@@ -136,11 +148,18 @@ export class Mapper {
   /** The notifier could not be registered; a reference was taken for it, and Linux loses it (L-11). */
   protected *unregistered(_thread: Thread, _enclave: Enclave): Routine<void> {}
 
-  /** Existing pages impose their ceiling; holes impose nothing. */
-  *#mayMap(thread: Thread, enclave: Enclave, argument: MapArgument): Routine<ErrnoResult> {
+  /** Existing pages impose their ceiling; holes impose nothing. An enclave that dies comes into no new address space. */
+  *#mayMap(
+    thread: Thread,
+    enclave: Enclave,
+    argument: MapArgument,
+    isNewSpace: boolean,
+  ): Routine<ErrnoResult> {
     const { start, end, prot } = argument;
     if (thread.spend(Cost.STEP) > thread.limit) yield enclave.flags.reading;
-    const isInitialized = (enclave.flags.read(thread) & EnclaveFlag.INITIALIZED) !== 0;
+    const flags = enclave.flags.read(thread);
+    if (isNewSpace && (flags & EnclaveFlag.NO_MEMORY) !== 0) return -Errno.ENOMEM;
+    const isInitialized = (flags & EnclaveFlag.INITIALIZED) !== 0;
     if (isInitialized && (start < 0 || end > enclave.pageCount)) return -Errno.EACCES;
     while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
     let result = 0;

@@ -28,6 +28,8 @@ export class MmList {
   readonly #object: number;
   /** Replaced as a whole at each change, so that a walk sees the list as it was when it began. */
   #spaces: readonly AddressSpace[] = [];
+  /** Taken off by {@link drainFirst}: they may still have a page table of the enclave. */
+  #drained: readonly AddressSpace[] = [];
 
   constructor(owner: OwnerId, components: EnclaveComponents) {
     this.#owner = owner;
@@ -63,6 +65,23 @@ export class MmList {
     this.#spaces = rest;
     this.#lock.release(thread);
     return first;
+  }
+
+  /** {@link takeFirst} of an enclave that dies: the mappings stay, and {@link drained} has the address space. */
+  *drainFirst(thread: Thread): Routine<AddressSpace | undefined> {
+    while (this.#lock.mustWait(thread)) yield this.#lock.acquire;
+    if (thread.clock > thread.limit) yield op(this.#object, Mode.WRITE);
+    this.#components.monitor?.atomic(this.#object, Mode.WRITE);
+    const [first, ...rest] = this.#spaces;
+    this.#spaces = rest;
+    if (first !== undefined) this.#drained = [...this.#drained, first];
+    this.#lock.release(thread);
+    return first;
+  }
+
+  /** What {@link drainFirst} has taken off, for who has found the list empty afterwards. */
+  drained(): readonly AddressSpace[] {
+    return this.#drained;
   }
 
   /** Takes an address space off the list. @returns whether it was on it */
@@ -123,6 +142,39 @@ export class MmList {
       if (untilStable && thread.spend(Cost.STEP) > thread.limit) yield this.#version.reading;
     } while (untilStable && this.#version.read(thread) !== seen);
     return found;
+  }
+
+  /**
+   * Removes every entry of the enclave from every address space, again if one was added meanwhile. The enclave dies, so
+   * no entry comes back behind the walk.
+   */
+  *zapAll(thread: Thread): Routine<void> {
+    let seen: number;
+    do {
+      if (thread.spend(Cost.STEP) > thread.limit) yield this.#version.reading;
+      seen = this.#version.read(thread);
+      const section = this.#srcu.enter(thread);
+      if (thread.clock > thread.limit) yield op(this.#object, Mode.READ);
+      this.#components.monitor?.atomic(this.#object, Mode.READ);
+      for (const mm of this.#spaces) yield* this.#zapIn(thread, mm);
+      this.#srcu.leave(thread, section);
+      if (thread.spend(Cost.STEP) > thread.limit) yield this.#version.reading;
+    } while (this.#version.read(thread) !== seen);
+  }
+
+  *#zapIn(thread: Thread, mm: AddressSpace): Routine<void> {
+    if (thread.spend(Cost.STEP) > thread.limit) yield mm.users.writing;
+    if (!mm.users.getUnlessZero(thread)) return;
+    while (mm.lock.mustWaitRead(thread)) yield mm.lock.acquireRead;
+    const table = mm.table(this.#owner);
+    for (let page = 0; table !== undefined && page < table.pte.length; page++) {
+      if (table.pte[page] === 0) continue;
+      if (thread.spend(Cost.STEP) > thread.limit) yield table.pteAt(page);
+      table.zap(thread, page);
+    }
+    mm.lock.releaseRead(thread);
+    if (thread.spend(Cost.STEP) > thread.limit) yield mm.users.writing;
+    mm.users.put(thread);
   }
 
   /** Adds the CPUs of every address space that still has users. */

@@ -1,5 +1,16 @@
-import type { ErrnoResult, PageTypeId, Routine, Thread } from '@epckit/interface';
-import { Cost, Errno, FAULT_FLAG, Leaf, PageType, Prot, SecInfo, SgxCode } from '@epckit/interface';
+import type { ErrnoResult, LeafResult, PageTypeId, Routine, Thread } from '@epckit/interface';
+import {
+  Cost,
+  Errno,
+  FAULT_FLAG,
+  isExit,
+  Leaf,
+  PageType,
+  Prot,
+  SecInfo,
+  SgxCode,
+  servedByHost,
+} from '@epckit/interface';
 import type { DynamicArgument } from './dynamic-ioctl.js';
 import { DynamicIoctl } from './dynamic-ioctl.js';
 import type { Enclave } from './enclave.js';
@@ -74,7 +85,9 @@ export class ModifyTypes extends DynamicIoctl<ModifyTypesArgument> {
     }
     const page = enclave.records.epc(index);
     if (thread.spend(Cost.EMODT) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EMODT);
-    const result = hardware.emodt(thread.cpu, page, type << SecInfo.TYPE_SHIFT);
+    let result: LeafResult;
+    do result = hardware.emodt(thread.cpu, page, type << SecInfo.TYPE_SHIFT);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
     if ((result & FAULT_FLAG) !== 0) return -Errno.EFAULT;
     return result === SgxCode.SUCCESS ? 0 : result;
   }

@@ -1,6 +1,7 @@
 import type {
   BlockedResult,
   KilledResult,
+  LeafResult,
   Op,
   OwnerId,
   PageIndex,
@@ -14,7 +15,7 @@ import type {
 import {
   Blocked,
   Cost,
-  Killed,
+  isExit,
   Leaf,
   leafFailed,
   NONE,
@@ -22,12 +23,14 @@ import {
   Pin,
   Prepared,
   SgxCode,
+  servedByHost,
   Written,
 } from '@epckit/interface';
 import type { EnclaveDriverComponents } from './components.js';
 import type { Enclave } from './enclave.js';
 import { EnclaveFlag } from './enclave.js';
 import type { EnclavePaging } from './enclave-paging.js';
+import { Killer } from './kill.js';
 import type { PageTableVisitor } from './mm-list.js';
 import type { EnclavePages } from './pages.js';
 import type { Releaser } from './release.js';
@@ -53,9 +56,12 @@ export class NativeOwner implements PageOwner {
   readonly kind = OwnerKind.NATIVE;
   /** What the owner works with. */
   protected readonly parts: NativeOwnerParts;
+  /** Kills enclaves. */
+  protected readonly killer: Killer;
 
-  constructor(parts: NativeOwnerParts) {
+  constructor(parts: NativeOwnerParts, killer: Killer = new Killer(parts)) {
     this.parts = parts;
+    this.killer = killer;
   }
 
   pinAt(page: PageIndex): Op {
@@ -86,7 +92,10 @@ export class NativeOwner implements PageOwner {
     yield* this.zap(thread, enclave, this.indexOf(page));
     while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
     if (thread.spend(Cost.EBLOCK) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EBLOCK);
-    if (leafFailed(hardware.eblock(thread.cpu, page))) probe?.warned(thread.id, 'sgx_reclaimer_block');
+    let result: LeafResult;
+    do result = hardware.eblock(thread.cpu, page);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
+    if (leafFailed(result)) probe?.warned(thread.id, 'sgx_reclaimer_block');
     enclave.lock.release(thread);
     return Blocked.OK;
   }
@@ -96,11 +105,16 @@ export class NativeOwner implements PageOwner {
     const index = this.indexOf(page);
     while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
     enclave.records.clearBeingReclaimed(index);
-    const slot = yield* pagingOf(enclave).writeBack.write(thread, enclave, page, index);
+    const removal = enclave.isDying ? this.killer.finish(thread, enclave, page, index) : null;
     let written: WrittenResult = Written.FREED;
-    if (slot >= 0) enclave.records.setEvicted(index, slot);
-    else written = yield* this.failed(thread, enclave, page, index, -slot);
-    if (written === Written.FREED) yield* this.lose(thread, enclave);
+    if (removal === null) {
+      const slot = yield* pagingOf(enclave).writeBack.write(thread, enclave, page, index);
+      if (slot >= 0) enclave.records.setEvicted(index, slot);
+      else written = yield* this.failed(thread, enclave, page, index, -slot);
+      if (written === Written.FREED) yield* this.lose(thread, enclave);
+    } else {
+      written = yield* removal;
+    }
     enclave.lock.release(thread);
     return written;
   }
@@ -117,8 +131,8 @@ export class NativeOwner implements PageOwner {
     return this.parts.releaser.release(thread, this.parts.enclaveOf(owner));
   }
 
-  *kill(): Routine<KilledResult> {
-    return Killed.ALREADY_DYING;
+  kill(thread: Thread, owner: OwnerId): Routine<KilledResult> {
+    return this.killer.kill(thread, owner);
   }
 
   /**
@@ -202,7 +216,10 @@ export class CarefulOwner extends NativeOwner {
     const { hardware } = this.parts.components;
     if (code === SgxCode.PAGE_NOT_BLOCKED) return Written.BUSY;
     if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
-    if (hardware.eremove(thread.cpu, page) !== SgxCode.SUCCESS) return Written.BUSY;
+    let result: LeafResult;
+    do result = hardware.eremove(thread.cpu, page);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
+    if (result !== SgxCode.SUCCESS) return Written.BUSY;
     pagingOf(enclave).backing.truncate(thread, index, enclave.isInFlight);
     enclave.records.setLost(index);
     return Written.FREED;

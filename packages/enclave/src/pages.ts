@@ -1,5 +1,5 @@
-import type { PageIndex, RecordId, Routine, Thread } from '@epckit/interface';
-import { Cost, Errno, Leaf, NONE, OwnerKind } from '@epckit/interface';
+import type { LeafResult, PageIndex, RecordId, Routine, Thread } from '@epckit/interface';
+import { Cost, Errno, isExit, Leaf, NONE, OwnerKind, servedByHost } from '@epckit/interface';
 import type { EnclaveDriverComponents } from './components.js';
 import type { Enclave } from './enclave.js';
 import { versionArrayRecord } from './record-id.js';
@@ -27,7 +27,9 @@ export class EnclavePages {
   *free(thread: Thread, page: PageIndex): Routine<void> {
     const { hardware, allocator, probe } = this.components;
     if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
-    const result = hardware.eremove(thread.cpu, page);
+    let result: LeafResult;
+    do result = hardware.eremove(thread.cpu, page);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
     if (result !== 0) {
       probe?.warned(thread.id, 'sgx_encl_free_epc_page');
       return;
@@ -81,7 +83,10 @@ export class EnclavePages {
     const page = yield* this.alloc(thread, enclave, record, mayReclaim);
     if (page < 0) return page;
     if (thread.spend(Cost.EPA) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EPA);
-    if (hardware.epa(thread.cpu, page) === 0) {
+    let result: LeafResult;
+    do result = hardware.epa(thread.cpu, page);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
+    if (result === 0) {
       enclave.nextVersionArray++;
       return page;
     }

@@ -11,6 +11,8 @@ export { DebugAccess } from './debug-access.js';
 export type { DynamicIoctlParts } from './dynamic-ioctl.js';
 export { DynamicIoctl } from './dynamic-ioctl.js';
 export { FaultHandler, RecheckingFaultHandler } from './fault.js';
+export type { KillerParts } from './kill.js';
+export { DestroyingKiller, Killer } from './kill.js';
 export { Loader } from './load.js';
 export { BalancedMapper, Mapper } from './map.js';
 export { FinishingModifyTypes, HoldingModifyTypes, ModifyTypes } from './modify-types.js';

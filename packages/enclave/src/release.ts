@@ -1,4 +1,4 @@
-import type { Routine, Thread } from '@epckit/interface';
+import type { Routine, Thread, VersionSlots } from '@epckit/interface';
 import { NONE } from '@epckit/interface';
 import type { EnclaveDriverComponents } from './components.js';
 import type { Enclave } from './enclave.js';
@@ -30,6 +30,23 @@ export class Releaser {
     this.#forget(enclave);
   }
 
+  /**
+   * Gives back what no reclaimer has while the enclave goes on existing, for a kill that does not wait. The enclave's
+   * lock is held; nobody loads or adds a page of it any more.
+   */
+  *destroy(thread: Thread, enclave: Enclave): Routine<void> {
+    const slots = enclave.paging?.slots;
+    if (slots === undefined) return;
+    enclave.isDestroyed = true;
+    this.#releaseSlots(enclave, slots);
+    yield* this.releasePages(thread, enclave);
+    yield* this.releaseSecs(thread, enclave);
+    for (const { index, page } of [...slots.pages()]) {
+      slots.removePage(index);
+      yield* this.pages.free(thread, page);
+    }
+  }
+
   /** A page in a reclaimer's batch is left to the reclaimer. */
   protected *releasePages(thread: Thread, enclave: Enclave): Routine<void> {
     const { records } = enclave;
@@ -45,11 +62,23 @@ export class Releaser {
   }
 
   /** A SECS with children left is leaked: EREMOVE would refuse it. */
-  protected *releaseSecs(thread: Thread, enclave: Enclave): Routine<void> {
+  *releaseSecs(thread: Thread, enclave: Enclave): Routine<void> {
     if (enclave.children !== 0 || enclave.secs === NONE) return;
     yield* this.pages.claimSecs(thread, enclave);
     yield* this.pages.free(thread, enclave.secs);
     enclave.setSecsResident(NONE);
+  }
+
+  /** What is evicted is lost with its version. */
+  #releaseSlots(enclave: Enclave, slots: VersionSlots): void {
+    const { records, secsSlot } = enclave;
+    for (let index = records.next(0); index !== NONE; index = records.next(index + 1)) {
+      const slot = records.slot(index);
+      if (slot >= 0) slots.release(slot);
+    }
+    if (secsSlot < 0) return;
+    slots.release(secsSlot);
+    enclave.setSecsEvicted(NONE);
   }
 
   /** From first to last. */

@@ -1,5 +1,5 @@
-import type { Routine, Thread } from '@epckit/interface';
-import { Cost, Errno, Leaf, LeafFault, NONE, PageType, Prot } from '@epckit/interface';
+import type { LeafResult, Routine, Thread } from '@epckit/interface';
+import { Cost, Errno, isExit, Leaf, LeafFault, NONE, PageType, Prot, servedByHost } from '@epckit/interface';
 import type { DynamicArgument } from './dynamic-ioctl.js';
 import { DynamicIoctl } from './dynamic-ioctl.js';
 import type { Enclave } from './enclave.js';
@@ -32,7 +32,10 @@ export class RemovePages extends DynamicIoctl<DynamicArgument> {
     if (thread.spend(Cost.EMODPR) > thread.limit) {
       yield hardware.leafAt(page, thread.cpu, Leaf.EMODPR);
     }
-    return hardware.emodpr(thread.cpu, page, Prot.R | Prot.W | Prot.X) === LeafFault.PF;
+    let result: LeafResult;
+    do result = hardware.emodpr(thread.cpu, page, Prot.R | Prot.W | Prot.X);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
+    return result === LeafFault.PF;
   }
 
   /** EREMOVE, and the record goes. */

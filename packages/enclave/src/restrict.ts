@@ -1,5 +1,15 @@
-import type { Routine, Thread } from '@epckit/interface';
-import { Cost, Errno, FAULT_FLAG, Leaf, PageType, Prot, SgxCode } from '@epckit/interface';
+import type { LeafResult, Routine, Thread } from '@epckit/interface';
+import {
+  Cost,
+  Errno,
+  FAULT_FLAG,
+  isExit,
+  Leaf,
+  PageType,
+  Prot,
+  SgxCode,
+  servedByHost,
+} from '@epckit/interface';
 import type { DynamicArgument } from './dynamic-ioctl.js';
 import { DynamicIoctl } from './dynamic-ioctl.js';
 import type { Enclave } from './enclave.js';
@@ -38,7 +48,9 @@ export class RestrictPermissions extends DynamicIoctl<RestrictArgument> {
     if (thread.spend(Cost.EMODPR) > thread.limit) {
       yield hardware.leafAt(page, thread.cpu, Leaf.EMODPR);
     }
-    const result = hardware.emodpr(thread.cpu, page, argument.permissions);
+    let result: LeafResult;
+    do result = hardware.emodpr(thread.cpu, page, argument.permissions);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
     if ((result & FAULT_FLAG) !== 0) return -Errno.EFAULT;
     if (result !== SgxCode.SUCCESS) return result;
     return (yield* tracking.run(thread, enclave)) ? 0 : -Errno.EFAULT;

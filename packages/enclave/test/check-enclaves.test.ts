@@ -3,6 +3,7 @@ import { FrameFlag, OwnerKind, PageType } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import type { Enclave } from '../src/index.js';
 import { checkEnclaves } from '../src/index.js';
+import { requestFor } from './request-for.js';
 import { Stack } from './stack.js';
 
 interface Built {
@@ -40,7 +41,7 @@ const damages: readonly [what: string, damage: (built: Built) => void, shows: st
   ],
   [
     'a page in a batch',
-    ({ stack }) => void stack.run(stack.lists.isolate(stack.thread(), 0, new Int32Array(1), 1)),
+    ({ stack }) => void stack.run(stack.lists.isolate(stack.thread(), requestFor(1), new Int32Array(1))),
     [
       'I-7 Enclave 1: it has 3 references, file and address spaces are 2.',
       'I-3 Enclave 1: page 0 is in a batch.',

@@ -3,6 +3,7 @@ import { Errno, LeafFault, PageType, Prot, SgxCode } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import type { DynamicArgument, DynamicResult, Enclave } from '../src/index.js';
 import { FaultResult } from '../src/index.js';
+import { requestFor } from './request-for.js';
 import type { BuildOptions, StackOptions } from './stack.js';
 import { Stack } from './stack.js';
 
@@ -267,7 +268,7 @@ describe('MODIFY_TYPES', () => {
     const setup = new Setup();
     const { stack, enclave } = setup;
     const victims = new Int32Array(3);
-    expect(stack.run(stack.lists.isolate(stack.thread(), 0, victims, 3))).toBe(3);
+    expect(stack.run(stack.lists.isolate(stack.thread(), requestFor(3), victims))).toBe(3);
     expect(setup.modify(1, 1, PageType.TCS)).toEqual(failed(Errno.EAGAIN));
     expect(enclave.records.ceiling(1)).toBe(Prot.R | Prot.W);
     expect(setup.modify(1)).toEqual(done(1));
@@ -314,7 +315,7 @@ describe('REMOVE_PAGES', () => {
     setup.modify(1);
     setup.accept(1);
     const { stack } = setup;
-    stack.run(stack.lists.isolate(stack.thread(), 0, new Int32Array(3), 3));
+    stack.run(stack.lists.isolate(stack.thread(), requestFor(3), new Int32Array(3)));
     expect(setup.remove(1)).toEqual(failed(Errno.EBUSY));
   });
 

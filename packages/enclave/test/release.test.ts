@@ -2,6 +2,7 @@ import type { PageIndex, Routine, Thread } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import type { Enclave } from '../src/index.js';
 import { NativeOwner } from '../src/recipes.js';
+import { requestFor } from './request-for.js';
 import { Stack } from './stack.js';
 
 /** A stack whose reclaimer calls `before` when it is about to look at the age of a page in its batch. */
@@ -124,7 +125,7 @@ describe('release while pages are in a batch', () => {
     const stack = new Stack();
     const enclave = stack.build(stack.process(0), { pages: 2 });
     const victims = new Int32Array(1);
-    stack.run(stack.lists.isolate(stack.thread(), 0, victims, 1));
+    stack.run(stack.lists.isolate(stack.thread(), requestFor(1), victims));
     // Cannot happen while the batch has its reference; without it unmark must still refuse.
     enclave.refs.put(stack.thread());
     stack.release(enclave);

@@ -320,8 +320,8 @@ export class Stack {
     const { batchPages = 16, lowPages = 0, highPages = 0 } = this.#options;
     const batch = new Batch({ frames, lists, owners, pool, charge: null, probe });
     const wake = watermarks({ low: lowPages, high: highPages });
-    const daemon = this.ksgxd.id;
-    return createReclaimer({ batchPages, daemon }, { lists, batch, pool, wake, locks: machine, probe });
+    const daemons = [{ thread: this.ksgxd.id }];
+    return createReclaimer({ batchPages, daemons }, { lists, batch, pool, wake, locks: machine, probe });
   }
 }
 

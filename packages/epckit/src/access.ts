@@ -98,6 +98,11 @@ export class Accesses {
     if (table === undefined) return AccessOutcome.MAPERR;
     for (let hasFaulted = false; ; ) {
       if (thread.clock > thread.limit) yield table.pteAt(page);
+      // Another thread has had the CPU at the point.
+      while (cpu.isPreempted) {
+        yield* cpu.resume();
+        if (thread.clock > thread.limit) yield table.pteAt(page);
+      }
       let outcome = this.#walk(cpu, table, enclave, page, kind, record);
       if (outcome === null && hasFaulted) {
         // Nothing is mapped: who can make progress gets a chance, a search waits for a change.

@@ -9,6 +9,16 @@ export interface LateDrop {
   readonly enclave: Enclave;
 }
 
+/** Told where processes begin and end: a tree of cgroups. */
+export interface ProcessPlacement {
+  /** A process that nobody has forked. `directory`: from the mount point; the root if left out. */
+  born(process: Process, directory: string | undefined): void;
+  /** fork: the child is where its parent is. */
+  forked(thread: Thread, parent: Process, child: Process): Routine<void>;
+  /** The process has gone with all it had. */
+  exited(thread: Thread, process: Process): Routine<void>;
+}
+
 /**
  * Processes and their files: descriptors, mappings, fork, exit. An enclave's file lives as long as a process
  * has a descriptor of it or maps it; then the driver hears of the close (Linux `struct file`, `fput`).
@@ -21,10 +31,17 @@ export class Processes {
   /** Enclaves whose file is open. */
   readonly #open = new Set<Enclave>();
   #late: LateDrop[] = [];
+  readonly #placement: ProcessPlacement | null;
 
-  constructor(driver: EnclaveDriver, createSpace: (name: string) => AddressSpace) {
+  /** @param placement - told of processes; `null`: nobody is */
+  constructor(
+    driver: EnclaveDriver,
+    createSpace: (name: string) => AddressSpace,
+    placement: ProcessPlacement | null = null,
+  ) {
     this.#driver = driver;
     this.#createSpace = createSpace;
+    this.#placement = placement;
   }
 
   /** Processes that have not exited, in order of creation. */
@@ -32,10 +49,18 @@ export class Processes {
     return [...this.#descriptors.keys()];
   }
 
-  /** Makes a process without descriptors and mappings. */
-  create(name: string): Process {
-    const process: Process = { name, mm: this.#createSpace(name) };
-    this.#descriptors.set(process, []);
+  /**
+   * Makes a process without descriptors and mappings.
+   *
+   * @param directory - of the cgroup tree that it is in; the root unless given
+   * @throws MisuseError if there is no such directory, or no cgroups at all
+   */
+  create(name: string, directory?: string): Process {
+    if (directory !== undefined && this.#placement === null) {
+      throw new MisuseError(`Process '${name}' cannot be in cgroup '${directory}': there are no cgroups.`);
+    }
+    const process = this.#make(name);
+    this.#placement?.born(process, directory);
     return process;
   }
 
@@ -86,7 +111,8 @@ export class Processes {
    * finds the child in the enclave's list.
    */
   *fork(thread: Thread, parent: Process, name: string): Routine<Process> {
-    const child = this.create(name);
+    const child = this.#make(name);
+    if (this.#placement !== null) yield* this.#placement.forked(thread, parent, child);
     const { mm } = child;
     this.#of(child).push(...this.#of(parent));
     const { lock } = parent.mm;
@@ -96,11 +122,14 @@ export class Processes {
       const table = parent.mm.table(enclave.id);
       if (table === undefined) continue;
       const copy = mm.tableFor(enclave.id, table.pte.length);
+      if (thread.clock > thread.limit) yield table.pteAt(0);
       copy.copyFrom(thread, table);
       for (const vma of table.vmas) {
         if (vma.isOrphan === true) continue;
         const result = yield* this.#driver.mapper.addSpace(thread, mm, enclave);
-        if (result !== 0) copy.orphan(thread, vma.start);
+        if (result === 0) continue;
+        if (thread.clock > thread.limit) yield copy.pteAt(vma.start);
+        copy.orphan(thread, vma.start);
       }
     }
     mm.lock.releaseWrite(thread);
@@ -126,6 +155,7 @@ export class Processes {
     }
     this.#descriptors.delete(process);
     for (const enclave of descriptors) yield* this.#put(thread, enclave);
+    if (this.#placement !== null) yield* this.#placement.exited(thread, process);
   }
 
   /** Ends everything that processes have of an enclave: mappings everywhere, then all descriptors. */
@@ -184,6 +214,12 @@ export class Processes {
     return [...this.#descriptors].some(([{ mm }, descriptors]) => {
       return descriptors.includes(enclave) || (mm.table(enclave.id)?.vmas.length ?? 0) > 0;
     });
+  }
+
+  #make(name: string): Process {
+    const process: Process = { name, mm: this.#createSpace(name) };
+    this.#descriptors.set(process, []);
+    return process;
   }
 
   #of(process: Process): Enclave[] {

@@ -3,6 +3,7 @@ import type { CpuId, Op, PageIndex, PageTable, Routine, SgxHardware } from '@epc
 import { Cost, Leaf, LeafFault, NONE, SgxCode } from '@epckit/interface';
 import type { MachineThread } from '@epckit/machine';
 import type { Process } from './process.js';
+import type { CpuSharer, SharedCpu } from './shared-cpu.js';
 
 /** A leaf that enters an enclave. */
 type EntryLeaf = typeof Leaf.EENTER | typeof Leaf.ERESUME;
@@ -16,43 +17,52 @@ export interface Entry {
 }
 
 /**
- * User side of one CPU: which process is loaded, and the enclave thread on it.
+ * User side of one CPU as one of its user threads has it: the process that it runs for, and where it is in an enclave.
  *
  * A CPU belongs to the process that last ran on it; that makes the CPU masks for IPIs. A call into the kernel,
  * a fault or another process throws the thread out of its enclave (AEX).
  */
-export class UserCpu {
+export class UserCpu implements CpuSharer {
   /** CPU number. */
   readonly id: CpuId;
   /** Thread that runs user code and its system calls on this CPU. */
   readonly thread: MachineThread;
-  /** Process that last ran here. */
+  /** Process that the thread runs for. */
   process: Process | null = null;
   /** Enclave thread that runs here or was thrown out and can resume. */
   entry: Entry | null = null;
+  /** Was the thread thrown out because another one got the CPU, and has not tried to resume since? */
+  isPreempted = false;
+  /** Told when the thread begins to run for another process, or null. */
+  onProcess: ((thread: MachineThread, process: Process) => void) | null = null;
   readonly #hardware: SgxHardware;
-  /** An interrupt has thrown the thread out and has not returned yet. */
-  #isInterrupted = false;
+  /** What it shares with the other user threads of the CPU. */
+  readonly #shared: SharedCpu;
 
-  constructor(id: CpuId, thread: MachineThread, hardware: SgxHardware) {
-    this.id = id;
+  constructor(thread: MachineThread, hardware: SgxHardware, shared: SharedCpu) {
+    this.id = thread.cpu;
     this.thread = thread;
     this.#hardware = hardware;
+    this.#shared = shared;
+    shared.add(thread.id, this);
   }
 
-  /** Is the CPU executing inside an enclave? */
+  /** Is the thread executing inside an enclave? */
   get isInside(): boolean {
-    return this.#hardware.insideOf(this.id) !== NONE;
+    if (this.#hardware.insideOf(this.id) === NONE) return false;
+    const { entered } = this.#shared;
+    return entered === null || entered === this;
   }
 
   /** `process` runs on this CPU from now on. */
   *load(process: Process): Routine<void> {
-    if (this.process === process) return;
-    if (this.isInside) yield* this.exitAsynchronously();
+    const shared = this.#shared;
+    if (this.process === process && shared.process === process) return;
+    if (this.#hardware.insideOf(this.id) !== NONE) yield* this.exitAsynchronously();
     if (this.thread.clock > this.thread.limit) yield process.mm.cpusWriting;
-    this.process?.mm.unload(this.id);
     this.process = process;
-    process.mm.load(this.id);
+    this.onProcess?.(this.thread, process);
+    shared.load(process);
   }
 
   /** The CPU enters the kernel for a call of `process`. */
@@ -86,16 +96,19 @@ export class UserCpu {
     const page = yield* this.#reach(enclave, tcs, Leaf.EENTER);
     if (page === NONE) return LeafFault.PF;
     const result = this.#hardware.eenter(this.id, page, enclave.linearPage(tcs));
-    if (result === SgxCode.SUCCESS) this.entry = { enclave, tcs };
+    if (result !== SgxCode.SUCCESS) return result;
+    this.entry = { enclave, tcs };
+    this.#shared.entered = this;
     return result;
   }
 
-  /** EEXIT. @returns whether the CPU was inside */
+  /** EEXIT. @returns whether it has left: not if it is outside, also because it was thrown out at the point before */
   *exit(): Routine<boolean> {
     if (!this.isInside) return false;
     const secs = this.#hardware.insideOf(this.id);
     if (this.thread.spend(Cost.EEXIT) > this.thread.limit) {
       yield this.#hardware.leafAt(secs, this.id, Leaf.EEXIT);
+      if (!this.isInside) return false;
     }
     this.#hardware.eexit(this.id);
     this.entry = null;
@@ -108,26 +121,22 @@ export class UserCpu {
    * @returns whether it is inside again; if not, access the TCS page ({@link entry}) and try once more
    */
   *resume(): Routine<boolean> {
+    this.isPreempted = false;
     if (this.entry === null) return false;
     const { enclave, tcs } = this.entry;
     return this.#eresume(yield* this.#reach(enclave, tcs, Leaf.ERESUME));
   }
 
-  /** An interrupt arrives. @returns whether a thread was thrown out of its enclave */
-  interrupt(): boolean {
-    if (!this.isInside) return false;
-    this.thread.spend(Cost.AEX);
+  /** An interrupt throws the thread out of its enclave, or another thread that gets the CPU does. */
+  throwOut(): void {
+    if (this.#shared.isPaidBy(this.thread)) this.thread.spend(Cost.AEX);
     this.#hardware.aex(this.id);
-    this.#isInterrupted = true;
-    return true;
   }
 
-  /** The interrupt returns: the thread that it threw out enters again if its TCS page is mapped. */
+  /** An interrupt that threw the thread out returns: it enters again if its TCS page is mapped. */
   resumeAfterInterrupt(): void {
-    if (!this.#isInterrupted) return;
-    this.#isInterrupted = false;
     const page = this.#mappedTcs();
-    if (page !== NONE) this.thread.spend(Cost.ERESUME);
+    if (page !== NONE && this.#shared.isPaidBy(this.thread)) this.thread.spend(Cost.ERESUME);
     this.#eresume(page);
   }
 
@@ -154,8 +163,10 @@ export class UserCpu {
     if (page === NONE) return false;
     const { enclave, tcs } = this.entry as Entry;
     const result = this.#hardware.eresume(this.id, page, enclave.linearPage(tcs));
-    if (result === SgxCode.SUCCESS) this.thread.spend(Cost.REFILL);
-    return result === SgxCode.SUCCESS;
+    if (result !== SgxCode.SUCCESS) return false;
+    this.#shared.entered = this;
+    if (this.#shared.isPaidBy(this.thread)) this.thread.spend(Cost.REFILL);
+    return true;
   }
 
   /** EPC page of the thread's TCS if its page-table entry is present, else `-1`. */

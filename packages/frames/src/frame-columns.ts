@@ -22,8 +22,8 @@ const FLAG_MASK = 0x7f;
 /**
  * The frame table: columns behind named methods, each access reported to the checking mode when it is on.
  *
- * Owner and record are stored plus one, so that all-zero columns are the state after power-on: no owner, on no
- * list, no flags, not poisoned, charged to the root group.
+ * Owner, record and group are stored plus one, so that all-zero columns are the state after power-on: no owner, on
+ * no list, no flags, not poisoned, charged to nobody.
  */
 export class FrameColumns implements FrameTable {
   readonly pageCount: number;
@@ -141,13 +141,13 @@ export class FrameColumns implements FrameTable {
 
   group(page: PageIndex): GroupId {
     this.#monitor?.read(this.#groupObject + page);
-    return this.#group[page] as number;
+    return (this.#group[page] as number) - 1;
   }
 
   setGroup(page: PageIndex, group: GroupId): void {
     this.#require(page);
     this.#monitor?.write(this.#groupObject + page);
-    this.#group[page] = group;
+    this.#group[page] = group + 1;
     this.changes++;
   }
 

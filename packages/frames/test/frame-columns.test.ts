@@ -29,7 +29,12 @@ describe('columns', () => {
   it('begin without owner, flag, poison, group and list', () => {
     const frames = createTwoSections();
     expect(frames.kind(5)).toBe(OwnerKind.NONE);
-    expect([frames.owner(5), frames.record(5), frames.flags(5), frames.group(5)]).toEqual([NONE, NONE, 0, 0]);
+    expect([frames.owner(5), frames.record(5), frames.flags(5), frames.group(5)]).toEqual([
+      NONE,
+      NONE,
+      0,
+      NONE,
+    ]);
     expect(frames.isPoisoned(5)).toBe(false);
     expect(frames.listOf(5)).toBe(0);
     expect(frames.changes).toBe(0);

@@ -1,4 +1,5 @@
 import type { AccessMonitor, ObjectRegistry, PageIndex } from '@epckit/interface';
+import { Mode } from '@epckit/interface';
 
 type AtomicMode = Parameters<AccessMonitor['atomic']>[1];
 
@@ -17,8 +18,16 @@ export class Accesses {
   readonly #slotsBase: number;
   readonly #pageCount: number;
   readonly #monitor: AccessMonitor | null;
+  readonly #beforeTracking: ((secs: PageIndex) => void) | null;
 
-  constructor(pageCount: number, objects: ObjectRegistry, monitor: AccessMonitor | null) {
+  /** @param beforeTracking called before a leaf reads the tracking counters of a SECS */
+  constructor(
+    pageCount: number,
+    objects: ObjectRegistry,
+    monitor: AccessMonitor | null,
+    beforeTracking: ((secs: PageIndex) => void) | null = null,
+  ) {
+    this.#beforeTracking = beforeTracking;
     this.entryBase = objects.range('epcm', pageCount);
     this.#trackingBase = objects.range('tracking', pageCount);
     this.#childrenBase = objects.range('children', pageCount);
@@ -31,8 +40,13 @@ export class Accesses {
   entry(page: PageIndex, mode: AtomicMode): void {
     if (this.#monitor !== null) this.#monitor.atomic(this.entryBase + page, mode);
   }
-  /** Epoch and counts of a SECS. */
+  /** The tracking counters of a SECS are about to be read, by a leaf or by who wants to know its cost. */
+  catchUp(secs: PageIndex): void {
+    if (this.#beforeTracking !== null) this.#beforeTracking(secs);
+  }
+  /** Epoch and counts of a SECS. A leaf that reads them calls this before. */
   tracking(secs: PageIndex, mode: AtomicMode): void {
+    if (mode === Mode.READ) this.catchUp(secs);
     if (this.#monitor !== null) this.#monitor.atomic(this.#trackingBase + secs, mode);
   }
   /** Child count of a SECS. */

@@ -7,6 +7,8 @@ interface Announcement {
   readonly page: PageIndex;
   readonly secs: PageIndex;
   readonly vaPage: PageIndex;
+  /** Can it have begun? Null: nothing can take an operand away. */
+  readonly isReachable: (() => boolean) | null;
 }
 
 /**
@@ -24,7 +26,12 @@ export class AnnouncedLeaves implements LeafOverlaps {
 
   /** `cpu` is about to execute a leaf. */
   announce(cpu: CpuId, leaf: LeafId, page: PageIndex, secs: PageIndex, vaPage: PageIndex): void {
-    this.#announced[cpu] = { leaf, page, secs, vaPage };
+    this.#announced[cpu] = { leaf, page, secs, vaPage, isReachable: null };
+  }
+  /** The leaf that `cpu` has announced has not begun unless `isReachable`. */
+  bound(cpu: CpuId, isReachable: () => boolean): void {
+    const announced = this.#announced[cpu];
+    if (announced != null) this.#announced[cpu] = { ...announced, isReachable };
   }
   /** `cpu` has executed a leaf, or one was refused. */
   ended(cpu: CpuId): void {
@@ -32,7 +39,7 @@ export class AnnouncedLeaves implements LeafOverlaps {
   }
 
   refuses(running: CpuId, cpu: CpuId): boolean {
-    if (this.#announced[running] == null || this.#announced[cpu] == null) return false;
+    if (!this.#canRun(running) || !this.#canRun(cpu)) return false;
     const isHeld = this.#acquire(running) === 0;
     const isRefused = isHeld && this.#acquire(cpu) !== 0;
     this.end(cpu);
@@ -44,6 +51,12 @@ export class AnnouncedLeaves implements LeafOverlaps {
   }
   end(running: CpuId): void {
     releaseRows(this.#parts, running);
+  }
+
+  /** Has the processor announced a leaf that it can execute? */
+  #canRun(cpu: CpuId): boolean {
+    const announced = this.#announced[cpu];
+    return announced != null && announced.isReachable?.() !== false;
   }
 
   #acquire(cpu: CpuId): number {

@@ -30,3 +30,15 @@ export function requireIndex(index: number, count: number, what: string): void {
     'Count from 0, as in cpuCount and pageCount of the hardware.',
   );
 }
+
+/** Refuses numbers of things that are no positive integers below 2^31. @throws HardwareMisuse */
+export function requireCounts(counts: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(counts)) {
+    if (Number.isInteger(value) && value > 0 && value < 2 ** 31) continue;
+    throw new HardwareMisuse(
+      `${name} must be a positive integer below 2^31.`,
+      [`given: ${value}`],
+      'Count the EPC pages of all sections, and the logical processors.',
+    );
+  }
+}

@@ -24,6 +24,13 @@ export interface HardwareModel extends SgxHardware {
   readonly platform: Platform;
   /** Announced leaves, for worlds in which a leaf takes time. */
   readonly overlaps: LeafOverlaps;
+  /**
+   * The leaf that `cpu` has announced is one of a guest: it cannot have begun any more once `isReachable` says that the
+   * host has taken an operand away, which waits for leaves that run. Not called while no leaf is announced.
+   */
+  boundAnnouncement(cpu: CpuId, isReachable: () => boolean): void;
+  /** The leaf that `cpu` has announced is not executed: a guest has left before it. */
+  withdraw(cpu: CpuId): void;
   /** Grows with every change of an EPCM entry: VALID, type, permissions, BLOCKED. */
   readonly changes: number;
   /** Number of SECS and VA pages that are outside the EPC and can still be loaded. */

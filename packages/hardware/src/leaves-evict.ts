@@ -127,6 +127,21 @@ function refuseChild(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
   return tracking.isTracked(epcm.link(secs), epcm.trackEpoch(page)) ? SgxCode.SUCCESS : SgxCode.NOT_TRACKED;
 }
 
+/** Is NOT_TRACKED what row 14 gives at the moment? `alsoInside`: also because of threads that are inside. */
+export function isUntracked(
+  { epcm, tracking, accesses }: Parts,
+  page: PageIndex,
+  alsoInside: boolean,
+): boolean {
+  if (!epcm.isEpc(page) || !epcm.isChild(page) || !epcm.isBlocked(page)) return false;
+  const secs = epcm.link(page);
+  const slot = epcm.link(secs);
+  const epoch = epcm.trackEpoch(page);
+  if (!alsoInside) return epoch === tracking.epoch(slot);
+  accesses.catchUp(secs);
+  return !tracking.isTracked(slot, epoch);
+}
+
 /** Rows 15 and 16: no child in the EPC, nor one that a host has taken out of a guest's EPC. */
 function refuseSecs(parts: Parts, cpu: CpuId, page: PageIndex): LeafResult {
   parts.accesses.children(page, Mode.READ);

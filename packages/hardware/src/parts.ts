@@ -49,11 +49,17 @@ export interface PartsOptions {
   readonly walk: PageWalk | null;
 }
 
+/** What {@link createParts} needs of its surroundings. */
+export interface PartsComponents {
+  readonly objects: ObjectRegistry;
+  readonly monitor: AccessMonitor | null;
+  readonly beforeTracking?: ((secs: PageIndex) => void) | null | undefined;
+}
+
 /** Makes the state of a processor whose EPC is empty. */
 export function createParts(
   options: PartsOptions,
-  objects: ObjectRegistry,
-  monitor: AccessMonitor | null,
+  { objects, monitor, beforeTracking = null }: PartsComponents,
 ): Parts {
   const { pageCount, cpuCount, tcsState, features, contents, keepsTlbs, walk } = options;
   const secsTable = new SecsTable();
@@ -71,7 +77,7 @@ export function createParts(
     faults: new Faults(features),
     locks: new HeldLocks(cpuCount),
     tlbs: keepsTlbs ? new Tlbs(cpuCount) : null,
-    accesses: new Accesses(pageCount, objects, monitor),
+    accesses: new Accesses(pageCount, objects, monitor, beforeTracking),
     tcsState,
     walk,
   };

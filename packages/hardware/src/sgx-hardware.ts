@@ -1,6 +1,5 @@
 import type {
   AccessKind,
-  AccessMonitor,
   CpuId,
   DebugWord,
   EpcmCheckResult,
@@ -8,11 +7,9 @@ import type {
   InitToken,
   LeafId,
   LeafResult,
-  ObjectRegistry,
   Op,
   PageIndex,
   PagingBlob,
-  Probe,
   RdInfo,
   SecsSource,
   SigStruct,
@@ -22,17 +19,18 @@ import { Leaf, Mode, NONE, op } from '@epckit/interface';
 import { checkAccess } from './access-check.js';
 import { acquireRows, releaseRows } from './acquire.js';
 import { AnnouncedLeaves } from './announced-leaves.js';
-import { HardwareMisuse, requireIndex } from './errors.js';
+import { HardwareMisuse, requireCounts, requireIndex } from './errors.js';
 import type { FaultOperandId } from './faults.js';
 import { FaultOperand } from './faults.js';
-import type { SgxFeatureOptions, SgxFeatures } from './features.js';
+import type { SgxFeatures } from './features.js';
 import { resolveFeatures } from './features.js';
 import type { HardwareModel } from './hardware-model.js';
+import type { HardwareComponents, HardwareOptions } from './hardware-options.js';
 import { eaccept, eacceptcopy, emodpe, refuseSecinfoPage } from './leaves-accept.js';
 import { eadd, ecreate, eextend, epa } from './leaves-build.js';
 import { edbgrd, edbgwr } from './leaves-debug.js';
 import { aex, edeccssa, eenter, eexit, eresume } from './leaves-entry.js';
-import { eblock, etrack, etrackc, ewb } from './leaves-evict.js';
+import { eblock, etrack, etrackc, ewb, isUntracked } from './leaves-evict.js';
 import { edecvirtchild, eincvirtchild, erdinfo, esetcontext, eupdatesvn } from './leaves-host.js';
 import { einit } from './leaves-init.js';
 import type { LoadKind } from './leaves-load.js';
@@ -40,46 +38,15 @@ import { LoadKinds, load } from './leaves-load.js';
 import { eaug, emodpr, emodt } from './leaves-modify.js';
 import { eremove } from './leaves-remove.js';
 import { measurementOf } from './measurement.js';
-import type { PageContents } from './page-contents.js';
-import type { PageWalk, Parts } from './parts.js';
+import type { Parts } from './parts.js';
 import { createParts, losePower } from './parts.js';
 import type { Platform } from './platform.js';
 import type { EnclaveEntry } from './secs-table.js';
 import { TagContents } from './tag-contents.js';
+import { TimedLeaves } from './timed-leaves.js';
 import type { StaleTranslation } from './tlbs.js';
 import type { PageMapping, TranslatedId } from './translate.js';
 import { translate } from './translate.js';
-
-/** Size and switches of {@link createSgxHardware}. */
-export interface HardwareOptions {
-  /** EPC pages over all sections. */
-  readonly pageCount: number;
-  /** Logical processors. */
-  readonly cpuCount: number;
-  /**
-   * Keep TCS.STATE and CSSA and refuse an entry through a TCS that is in use, or a resume without a saved
-   * frame. `true` if left out; `false` for replaying recordings of a model that has neither.
-   */
-  readonly tcsState?: boolean | undefined;
-  /** What the processor can do; {@link FeatureSet}`.OVERSUB` if left out. */
-  readonly features?: SgxFeatureOptions | undefined;
-  /** Keep a TLB per logical processor and note what tracking must prevent (I9). `false` if left out. */
-  readonly keepsTlbs?: boolean | undefined;
-}
-
-/** What the hardware needs from its surroundings. */
-export interface HardwareComponents {
-  /** Gives out the object numbers that the monitor and ops use. */
-  readonly objects: ObjectRegistry;
-  /** Sees every touched object in the checking mode. */
-  readonly monitor: AccessMonitor | null;
-  /** Sees every leaf and its result. */
-  readonly probe: Pick<Probe, 'leaf'> | null;
-  /** What pages contain: tags if left out, real bytes from `@epckit/hardware/real`. */
-  readonly contents?: PageContents | undefined;
-  /** Finds the save state areas that entries check; if left out they are taken to be fine. */
-  readonly walk?: PageWalk | undefined;
-}
 
 /**
  * Makes the processor's side of an EPC that holds nothing yet.
@@ -88,23 +55,15 @@ export interface HardwareComponents {
  */
 export function createSgxHardware(options: HardwareOptions, components: HardwareComponents): HardwareModel {
   const { pageCount, cpuCount, tcsState = true } = options;
-  for (const [name, value] of Object.entries({ pageCount, cpuCount })) {
-    if (Number.isInteger(value) && value > 0 && value < 2 ** 31) continue;
-    throw new HardwareMisuse(
-      `${name} must be a positive integer below 2^31.`,
-      [`given: ${value}`],
-      'Count the EPC pages of all sections, and the logical processors.',
-    );
-  }
-  const { objects, monitor, probe, contents = new TagContents(), walk = null } = components;
+  requireCounts({ pageCount, cpuCount });
+  const { contents = new TagContents(), walk = null } = components;
   const features = resolveFeatures(options.features);
   const keepsTlbs = options.keepsTlbs ?? false;
   const parts = createParts(
     { pageCount, cpuCount, tcsState, features, contents, keepsTlbs, walk },
-    objects,
-    monitor,
+    components,
   );
-  return new ModelledHardware(cpuCount, parts, probe);
+  return new ModelledHardware(cpuCount, parts, components);
 }
 
 /** Each method runs one leaf and tells the probe. Leaves that the features do not have end in #GP. */
@@ -114,13 +73,16 @@ class ModelledHardware implements HardwareModel {
   readonly #parts: Parts;
   readonly overlaps: AnnouncedLeaves;
   readonly #probe: HardwareComponents['probe'];
+  /** Null: leaves take no time. */
+  readonly #timed: TimedLeaves | null;
 
-  constructor(cpuCount: number, parts: Parts, probe: HardwareComponents['probe']) {
+  constructor(cpuCount: number, parts: Parts, { probe, times }: HardwareComponents) {
     this.pageCount = parts.epcm.pageCount;
     this.cpuCount = cpuCount;
     this.#parts = parts;
     this.overlaps = new AnnouncedLeaves(parts, cpuCount);
     this.#probe = probe;
+    this.#timed = times === undefined ? null : new TimedLeaves(parts, cpuCount, times);
   }
 
   get changes(): number {
@@ -152,8 +114,19 @@ class ModelledHardware implements HardwareModel {
   }
 
   leafAt(page: PageIndex, cpu?: CpuId, leaf?: LeafId, secs: PageIndex = NONE, vaPage: PageIndex = NONE): Op {
-    if (cpu !== undefined && leaf !== undefined) this.overlaps.announce(cpu, leaf, page, secs, vaPage);
+    if (cpu !== undefined && leaf !== undefined) {
+      this.overlaps.announce(cpu, leaf, page, secs, vaPage);
+      if (this.#timed !== null) this.#timed.announce(cpu, leaf, page, secs, vaPage);
+    }
     return op(this.#parts.accesses.entryBase + page, Mode.LEAF);
+  }
+  boundAnnouncement(cpu: CpuId, isReachable: () => boolean): void {
+    this.overlaps.bound(cpu, isReachable);
+    this.#timed?.bound(cpu, isReachable);
+  }
+  withdraw(cpu: CpuId): void {
+    this.overlaps.ended(cpu);
+    this.#timed?.withdraw(cpu);
   }
   acquire(cpu: CpuId, leaf: LeafId, page: PageIndex, secs: PageIndex, vaPage: PageIndex): LeafResult {
     requireIndex(cpu, this.cpuCount, 'The logical processor');
@@ -174,7 +147,9 @@ class ModelledHardware implements HardwareModel {
   }
 
   ecreate(cpu: CpuId, target: PageIndex, source: SecsSource): LeafResult {
-    return this.#ended(cpu, Leaf.ECREATE, target, ecreate(this.#parts, cpu, target, source), NONE, NONE);
+    const result =
+      this.#begin(cpu, Leaf.ECREATE, target, NONE, NONE) || ecreate(this.#parts, cpu, target, source);
+    return this.#ended(cpu, Leaf.ECREATE, target, result, NONE, NONE);
   }
   eadd(
     cpu: CpuId,
@@ -184,11 +159,14 @@ class ModelledHardware implements HardwareModel {
     secinfo: number,
     contents: number,
   ): LeafResult {
-    const result = eadd(this.#parts, cpu, target, secs, linearPage, secinfo, contents);
+    const refusal = this.#begin(cpu, Leaf.EADD, target, secs, NONE);
+    const result = refusal || eadd(this.#parts, cpu, target, secs, linearPage, secinfo, contents);
     return this.#ended(cpu, Leaf.EADD, target, result, NONE, NONE);
   }
   eextend(cpu: CpuId, page: PageIndex, secs: PageIndex, chunk: number): LeafResult {
-    return this.#ended(cpu, Leaf.EEXTEND, page, eextend(this.#parts, cpu, page, secs, chunk), NONE, NONE);
+    const result =
+      this.#begin(cpu, Leaf.EEXTEND, page, secs, NONE) || eextend(this.#parts, cpu, page, secs, chunk);
+    return this.#ended(cpu, Leaf.EEXTEND, page, result, NONE, NONE);
   }
   eaddBytes(
     cpu: CpuId,
@@ -198,26 +176,35 @@ class ModelledHardware implements HardwareModel {
     secinfo: number,
     bytes: Uint8Array,
   ): LeafResult {
-    const result = eadd(this.#parts, cpu, target, secs, linearPage, secinfo, bytes);
+    const refusal = this.#begin(cpu, Leaf.EADD, target, secs, NONE);
+    const result = refusal || eadd(this.#parts, cpu, target, secs, linearPage, secinfo, bytes);
     return this.#ended(cpu, Leaf.EADD, target, result, NONE, NONE);
   }
   einit(cpu: CpuId, secs: PageIndex, signature: SigStruct, token?: InitToken): LeafResult {
-    return this.#ended(cpu, Leaf.EINIT, secs, einit(this.#parts, cpu, secs, signature, token), NONE, NONE);
+    const result =
+      this.#begin(cpu, Leaf.EINIT, secs, NONE, NONE) || einit(this.#parts, cpu, secs, signature, token);
+    return this.#ended(cpu, Leaf.EINIT, secs, result, NONE, NONE);
   }
   eremove(cpu: CpuId, page: PageIndex): LeafResult {
-    return this.#ended(cpu, Leaf.EREMOVE, page, eremove(this.#parts, cpu, page), NONE, NONE);
+    const result = this.#begin(cpu, Leaf.EREMOVE, page, NONE, NONE) || eremove(this.#parts, cpu, page);
+    return this.#ended(cpu, Leaf.EREMOVE, page, result, NONE, NONE);
   }
   epa(cpu: CpuId, target: PageIndex): LeafResult {
-    return this.#ended(cpu, Leaf.EPA, target, epa(this.#parts, cpu, target), NONE, NONE);
+    const result = this.#begin(cpu, Leaf.EPA, target, NONE, NONE) || epa(this.#parts, cpu, target);
+    return this.#ended(cpu, Leaf.EPA, target, result, NONE, NONE);
   }
   eblock(cpu: CpuId, page: PageIndex): LeafResult {
-    return this.#ended(cpu, Leaf.EBLOCK, page, eblock(this.#parts, cpu, page), NONE, NONE);
+    const result = this.#begin(cpu, Leaf.EBLOCK, page, NONE, NONE) || eblock(this.#parts, cpu, page);
+    return this.#ended(cpu, Leaf.EBLOCK, page, result, NONE, NONE);
   }
   etrack(cpu: CpuId, secs: PageIndex): LeafResult {
-    return this.#ended(cpu, Leaf.ETRACK, secs, etrack(this.#parts, cpu, secs), NONE, NONE);
+    const result = this.#begin(cpu, Leaf.ETRACK, secs, NONE, NONE) || etrack(this.#parts, cpu, secs);
+    return this.#ended(cpu, Leaf.ETRACK, secs, result, NONE, NONE);
   }
   ewb(cpu: CpuId, page: PageIndex, vaPage: PageIndex, slot: number, blob: PagingBlob): LeafResult {
-    return this.#ended(cpu, Leaf.EWB, page, ewb(this.#parts, cpu, page, vaPage, slot, blob), vaPage, slot);
+    const refusal = this.#begin(cpu, Leaf.EWB, page, NONE, vaPage);
+    const result = refusal || ewb(this.#parts, cpu, page, vaPage, slot, blob);
+    return this.#ended(cpu, Leaf.EWB, page, result, vaPage, slot);
   }
   eldb(
     cpu: CpuId,
@@ -260,27 +247,34 @@ class ModelledHardware implements HardwareModel {
     return this.#load(Leaf.ELDUC, LoadKinds.ELDUC, cpu, target, secs, vaPage, slot, blob);
   }
   etrackc(cpu: CpuId, page: PageIndex): LeafResult {
-    return this.#ended(cpu, Leaf.ETRACKC, page, etrackc(this.#parts, cpu, page), NONE, NONE);
+    const result = this.#begin(cpu, Leaf.ETRACKC, page, NONE, NONE) || etrackc(this.#parts, cpu, page);
+    return this.#ended(cpu, Leaf.ETRACKC, page, result, NONE, NONE);
   }
   erdinfo(cpu: CpuId, page: PageIndex, info: RdInfo): LeafResult {
-    return this.#ended(cpu, Leaf.ERDINFO, page, erdinfo(this.#parts, cpu, page, info), NONE, NONE);
+    const result = this.#begin(cpu, Leaf.ERDINFO, page, NONE, NONE) || erdinfo(this.#parts, cpu, page, info);
+    return this.#ended(cpu, Leaf.ERDINFO, page, result, NONE, NONE);
   }
   eaug(cpu: CpuId, target: PageIndex, secs: PageIndex, linearPage: number, secinfo: number): LeafResult {
-    const result = eaug(this.#parts, cpu, target, secs, linearPage, secinfo);
+    const refusal = this.#begin(cpu, Leaf.EAUG, target, secs, NONE);
+    const result = refusal || eaug(this.#parts, cpu, target, secs, linearPage, secinfo);
     return this.#ended(cpu, Leaf.EAUG, target, result, NONE, NONE);
   }
   emodpr(cpu: CpuId, page: PageIndex, secinfo: number): LeafResult {
-    return this.#ended(cpu, Leaf.EMODPR, page, emodpr(this.#parts, cpu, page, secinfo), NONE, NONE);
+    const result = this.#begin(cpu, Leaf.EMODPR, page, NONE, NONE) || emodpr(this.#parts, cpu, page, secinfo);
+    return this.#ended(cpu, Leaf.EMODPR, page, result, NONE, NONE);
   }
   emodt(cpu: CpuId, page: PageIndex, secinfo: number): LeafResult {
-    return this.#ended(cpu, Leaf.EMODT, page, emodt(this.#parts, cpu, page, secinfo), NONE, NONE);
+    const result = this.#begin(cpu, Leaf.EMODT, page, NONE, NONE) || emodt(this.#parts, cpu, page, secinfo);
+    return this.#ended(cpu, Leaf.EMODT, page, result, NONE, NONE);
   }
   edbgrd(cpu: CpuId, page: PageIndex, offset: number, word: DebugWord): LeafResult {
-    const result = edbgrd(this.#parts, cpu, page, offset, word);
+    const refusal = this.#begin(cpu, Leaf.EDBGRD, page, NONE, NONE);
+    const result = refusal || edbgrd(this.#parts, cpu, page, offset, word);
     return this.#ended(cpu, Leaf.EDBGRD, page, result, NONE, NONE);
   }
   edbgwr(cpu: CpuId, page: PageIndex, offset: number, value: bigint): LeafResult {
-    const result = edbgwr(this.#parts, cpu, page, offset, value);
+    const refusal = this.#begin(cpu, Leaf.EDBGWR, page, NONE, NONE);
+    const result = refusal || edbgwr(this.#parts, cpu, page, offset, value);
     return this.#ended(cpu, Leaf.EDBGWR, page, result, NONE, NONE);
   }
   eupdatesvn(cpu: CpuId): LeafResult {
@@ -310,11 +304,13 @@ class ModelledHardware implements HardwareModel {
     return this.#ended(cpu, Leaf.ESETCONTEXT, secs, esetcontext(this.#parts, cpu, secs, context), NONE, NONE);
   }
   eaccept(cpu: CpuId, page: PageIndex, linearPage: number, secinfo: number): LeafResult {
-    const result = eaccept(this.#parts, cpu, page, linearPage, secinfo);
+    const refusal = this.#begin(cpu, Leaf.EACCEPT, page, NONE, NONE);
+    const result = refusal || eaccept(this.#parts, cpu, page, linearPage, secinfo);
     return this.#ended(cpu, Leaf.EACCEPT, page, result, NONE, NONE);
   }
   emodpe(cpu: CpuId, page: PageIndex, linearPage: number, secinfo: number): LeafResult {
-    const result = emodpe(this.#parts, cpu, page, linearPage, secinfo);
+    const refusal = this.#begin(cpu, Leaf.EMODPE, page, NONE, NONE);
+    const result = refusal || emodpe(this.#parts, cpu, page, linearPage, secinfo);
     return this.#ended(cpu, Leaf.EMODPE, page, result, NONE, NONE);
   }
   eacceptcopy(
@@ -325,7 +321,9 @@ class ModelledHardware implements HardwareModel {
     sourceLinearPage: number,
     secinfo: number,
   ): LeafResult {
-    const result = eacceptcopy(this.#parts, cpu, page, linearPage, source, sourceLinearPage, secinfo);
+    const refusal = this.#begin(cpu, Leaf.EACCEPTCOPY, page, NONE, NONE);
+    const result =
+      refusal || eacceptcopy(this.#parts, cpu, page, linearPage, source, sourceLinearPage, secinfo);
     return this.#ended(cpu, Leaf.EACCEPTCOPY, page, result, NONE, NONE);
   }
   edeccssa(cpu: CpuId): LeafResult {
@@ -333,11 +331,13 @@ class ModelledHardware implements HardwareModel {
     return this.#ended(cpu, Leaf.EDECCSSA, secs, edeccssa(this.#parts, cpu), NONE, NONE);
   }
   eenter(cpu: CpuId, tcs: PageIndex, linearPage: number): LeafResult {
-    const result = eenter(this.#parts, cpu, tcs, linearPage);
+    const refusal = this.#begin(cpu, Leaf.EENTER, tcs, NONE, NONE);
+    const result = refusal || eenter(this.#parts, cpu, tcs, linearPage);
     return this.#ended(cpu, Leaf.EENTER, this.#ownerOf(tcs), result, NONE, NONE);
   }
   eresume(cpu: CpuId, tcs: PageIndex, linearPage: number): LeafResult {
-    const result = eresume(this.#parts, cpu, tcs, linearPage);
+    const refusal = this.#begin(cpu, Leaf.ERESUME, tcs, NONE, NONE);
+    const result = refusal || eresume(this.#parts, cpu, tcs, linearPage);
     return this.#ended(cpu, Leaf.ERESUME, this.#ownerOf(tcs), result, NONE, NONE);
   }
   eexit(cpu: CpuId): LeafResult {
@@ -351,6 +351,9 @@ class ModelledHardware implements HardwareModel {
     return wasInside;
   }
 
+  isUntracked(page: PageIndex, alsoInside: boolean): boolean {
+    return isUntracked(this.#parts, page, alsoInside);
+  }
   insideOf(cpu: CpuId): PageIndex {
     return this.#parts.tracking.activeSecs(cpu);
   }
@@ -429,6 +432,7 @@ class ModelledHardware implements HardwareModel {
   }
   powerCycle(): void {
     losePower(this.#parts);
+    this.#timed?.clear();
     this.#parts.accesses.everything(Mode.WRITE);
   }
 
@@ -442,8 +446,14 @@ class ModelledHardware implements HardwareModel {
     slot: number,
     blob: Readonly<PagingBlob>,
   ): LeafResult {
-    const result = load(this.#parts, kind, cpu, target, secs, vaPage, slot, blob);
+    const refusal = this.#begin(cpu, leaf, target, secs, vaPage);
+    const result = refusal || load(this.#parts, kind, cpu, target, secs, vaPage, slot, blob);
     return this.#ended(cpu, leaf, target, result, vaPage, slot);
+  }
+
+  /** A leaf begins that has its effect now. @returns 0, or what it gets because others were running */
+  #begin(cpu: CpuId, leaf: LeafId, page: PageIndex, secs: PageIndex, vaPage: PageIndex): LeafResult {
+    return this.#timed === null ? 0 : this.#timed.begin(cpu, leaf, page, secs, vaPage);
   }
 
   #trackingOfSlot(slot: number): TrackingState {
@@ -481,6 +491,7 @@ class ModelledHardware implements HardwareModel {
   ): LeafResult {
     if (this.#probe !== null) this.#probe.leaf(cpu, leaf, page, result, vaPage, slot);
     this.overlaps.ended(cpu);
+    if (this.#timed !== null) this.#timed.ended();
     return result;
   }
 }

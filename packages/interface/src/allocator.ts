@@ -1,6 +1,7 @@
 import type { ErrnoResult } from './errno.js';
 import type { NodeId, OwnerId, OwnerKindId, PageIndex, RecordId, ThreadId } from './ids.js';
 import type { SharedNumber } from './lock.js';
+import type { ReclaimRequest } from './reclaim.js';
 import type { Op, Routine, Thread } from './routine.js';
 
 /**
@@ -23,10 +24,16 @@ export interface PagePool {
    * has put its owner, cleared TRACKED and uncharged it: from here on anybody may allocate it.
    */
   give(thread: Thread, page: PageIndex): Routine<void>;
-  /** Op to yield before {@link freeCount}. */
+  /** Op to yield before {@link freeCount} of the whole machine. */
   readonly freeReading: Op;
-  /** Global count of free pages, read without a lock. */
-  freeCount(thread: Thread): number;
+  /** Op to yield before {@link freeCount} of one node. @throws MisuseError if the pool does not count per node */
+  freeReadingOn(node: NodeId): Op;
+  /**
+   * Count of free pages, read without a lock: of the whole machine, or of one node.
+   *
+   * @throws MisuseError for a node if the pool does not count per node
+   */
+  freeCount(thread: Thread, node?: NodeId): number;
   /** {@link freeCount} outside any routine: reports and invariants only. */
   readonly free: number;
   /** Nodes that have EPC, ascending. */
@@ -35,18 +42,12 @@ export interface PagePool {
   freeOnNode(node: NodeId): number;
 }
 
-/**
- * In which order pools are tried. Plain arithmetic: no allocation, no points.
- *
- * Experimental: one order implements it, and an order by distance needs more than it is told.
- *
- * @experimental
- */
+/** In which order pools are tried. Plain arithmetic: no allocation, no points. */
 export interface FallbackOrder {
-  /** Node to start from for a CPU on `node`. */
-  start(node: NodeId): NodeId;
-  /** Node to try after `node` failed, or `-1` when all were tried since `start`. */
-  next(start: NodeId, node: NodeId): NodeId;
+  /** Node to start from for a CPU on `from`, which need not have EPC. */
+  start(from: NodeId): NodeId;
+  /** Node to try after `node` failed for a CPU on `from`, or `-1` when all were tried since `start`. */
+  next(from: NodeId, start: NodeId, node: NodeId): NodeId;
 }
 
 /**
@@ -72,13 +73,16 @@ export interface PageAllocator {
   ): Routine<number>;
   /** Frees a page that the caller has made invalid in the EPCM and taken off all lists. */
   free(thread: Thread, page: PageIndex): Routine<void>;
-  /** Runs one batch if free pages are below the low mark (Linux `sgx_reclaim_direct`). No locks held. */
+  /**
+   * Runs one batch if free pages are below the low mark (Linux `sgx_reclaim_direct`), after the controller has seen to
+   * the thread's own group. No locks held.
+   */
   reclaimDirect(thread: Thread): Routine<void>;
 }
 
 /**
  * When a daemon is woken and how long it works. Plain decisions on numbers; whether anything can be reclaimed is
- * asked by the caller.
+ * asked by the caller. `free` counts the whole machine if `node` is `-1`, else the node of the daemon.
  *
  * Experimental: the two marks of Linux are the only implementation.
  *
@@ -86,33 +90,39 @@ export interface PageAllocator {
  */
 export interface WakePolicy {
   /** Should an allocation that leaves `free` pages wake the daemon? */
-  shouldWake(free: number): boolean;
+  shouldWake(free: number, node: NodeId): boolean;
   /** Should the daemon go on with another batch? */
-  shouldContinue(free: number): boolean;
+  shouldContinue(free: number, node: NodeId): boolean;
 }
 
 /**
- * What the allocator needs of a reclaimer: batches over everything. A batch for a group is not part of it yet.
+ * What allocators and controllers need of a reclaimer.
  *
  * Experimental: one implementation.
  *
  * @experimental
  */
 export interface Reclaimer {
-  /** Op to yield before {@link nothingReclaimable}. */
-  readonly emptyReading: Op;
-  /** Are the lists empty? Read without their lock (Linux `list_empty(&sgx_active_page_list)`). */
-  nothingReclaimable(thread: Thread): boolean;
-  /** Runs one batch in the caller's context. @returns pages evicted */
-  batch(thread: Thread): Routine<number>;
-  /** Op to yield before {@link isLow}. */
-  readonly freeReading: Op;
-  /** Are so few pages free that the daemon should be woken? Read without locks. */
-  isLow(thread: Thread): boolean;
-  /** Wakes the daemon if something is reclaimable. */
-  wakeIfUseful(thread: Thread): Routine<void>;
-  /** Thread of the daemon. */
-  readonly daemon: ThreadId;
+  /** Are the lists empty (Linux `list_empty(&sgx_active_page_list)`)? Announces what it reads. */
+  nothingReclaimable(thread: Thread): Routine<boolean>;
+  /**
+   * Runs one batch in the caller's context.
+   *
+   * @param request - what to reclaim; default: a batch of the usual size over everything, with ageing
+   * @returns pages evicted
+   */
+  batch(thread: Thread, request?: ReclaimRequest): Routine<number>;
+  /** Op to yield before {@link isLow} of `node`. */
+  freeReadingOn(node: NodeId): Op;
+  /**
+   * Are so few pages free that a daemon should be woken? Read without locks. Daemons that watch single nodes look at
+   * `node`; `-1`, and daemons of the whole machine: at all pages.
+   */
+  isLow(thread: Thread, node: NodeId): boolean;
+  /** Wakes the daemons that watch `node`, `-1`: all, if something is reclaimable. */
+  wakeIfUseful(thread: Thread, node: NodeId): Routine<void>;
+  /** Threads of the daemons. */
+  readonly daemons: readonly ThreadId[];
   /** How many batches there were; left out: not counted. */
   readonly batches?: BatchCount;
 }

@@ -33,7 +33,7 @@ export const Cost = {
   EBLOCK: 12,
   /** ETRACK: starting a tracking cycle */
   ETRACK: 13,
-  /** EWB: one attempt to write a page out, also one that is refused */
+  /** EWB: one attempt to write a page out; {@link Cost.EWB_REFUSED} if it was clear that it is refused */
   EWB: 14,
   /** ELDU: loading one page back */
   ELDU: 15,
@@ -49,9 +49,9 @@ export const Cost = {
   REFILL: 20,
   /** page-fault entry and the driver's fast path */
   FAULT_KERNEL: 21,
-  /** first write of a page's backing store */
+  /** a write for which the backing page has to be made */
   BACKING_NEW: 22,
-  /** later write or read of backing store */
+  /** another write, or a read, of backing store */
   BACKING_OLD: 23,
   /** software work per evicted page: lists, reference counts, SRCU, PTE zap, age test */
   RECLAIM_SW: 24,
@@ -87,6 +87,12 @@ export const Cost = {
   IPI_WAIT: 39,
   /** able to run while another thread has the CPU */
   CPU_WAIT: 40,
+  /** VM exit and VM entry, one round trip between a guest and its hypervisor */
+  VM_EXIT: 41,
+  /** hypervisor's software for an EPT violation, without the page fault of the VMM that it may need */
+  EPT_VIOLATION: 42,
+  /** EWB that is refused because the page is not tracked: it ends before anything is encrypted */
+  EWB_REFUSED: 43,
 } as const;
 /** Name of a cost key. */
 export type CostName = keyof typeof Cost;
@@ -94,7 +100,7 @@ export type CostName = keyof typeof Cost;
 export type CostKey = (typeof Cost)[CostName];
 
 /** Number of keys; length of a cost table. */
-export const COST_COUNT = 41;
+export const COST_COUNT = 44;
 
 /** Reverse look-up: `costNames[14] === 'EWB'`. */
 export const costNames: readonly CostName[] = Object.freeze(

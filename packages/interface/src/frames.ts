@@ -61,17 +61,9 @@ export interface FrameTable {
   setPoisoned(page: PageIndex): void;
   /** Op to yield before the poison mark is touched: it is read without a lock. */
   poisonAt(page: PageIndex, mode: ModeId): Op;
-  /**
-   * Cgroup that is charged for the page; root when none is. Experimental: no controller uses it.
-   *
-   * @experimental
-   */
+  /** Cgroup that is charged for the page, or `-1`: nobody is. */
   group(page: PageIndex): GroupId;
-  /**
-   * Sets the charged group. Experimental, as the column itself.
-   *
-   * @experimental
-   */
+  /** Sets the charged group; `-1` forgets it. */
   setGroup(page: PageIndex, group: GroupId): void;
 
   /** Makes an empty list. `name` appears in reports. */

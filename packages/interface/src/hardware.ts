@@ -1,6 +1,6 @@
 import type { CpuId, PageIndex } from './ids.js';
 import type { LeafId } from './leaf.js';
-import type { Op } from './routine.js';
+import type { Op, Routine, Thread } from './routine.js';
 import type { LeafResult } from './sgx-code.js';
 
 /** Page types as in EPCM.PT (SDM vol. 3D, 38.19). */
@@ -306,6 +306,13 @@ export interface SgxHardware {
    * @experimental
    */
   complete(cpu: CpuId): void;
+  /**
+   * Lets the host act on the exit that the last leaf on the thread's CPU has answered ({@link EXIT_FLAG}); the caller
+   * repeats the leaf, see `servedByHost`. Native hardware never exits and does not have it.
+   *
+   * @experimental
+   */
+  serve?(thread: Thread): Routine<void>;
 
   /** ECREATE: `target` becomes a SECS. */
   ecreate(cpu: CpuId, target: PageIndex, source: SecsSource): LeafResult;
@@ -330,6 +337,14 @@ export interface SgxHardware {
   eblock(cpu: CpuId, page: PageIndex): LeafResult;
   /** ETRACK. */
   etrack(cpu: CpuId, secs: PageIndex): LeafResult;
+  /**
+   * Does EWB refuse the page as not tracked at the moment: for want of an ETRACK since EBLOCK or, `alsoInside`, because
+   * somebody is inside who entered before it? For who must know what the next EWB costs, so it is no leaf. With
+   * `alsoInside` only directly after a point. Hardware that leaves it out does not say.
+   *
+   * @experimental
+   */
+  isUntracked?(page: PageIndex, alsoInside: boolean): boolean;
   /** EWB of `page` into `blob`, its version into slot `slot` (0 … 511) of `vaPage`. */
   ewb(cpu: CpuId, page: PageIndex, vaPage: PageIndex, slot: number, blob: PagingBlob): LeafResult;
   /** ELDU of `blob` into `target`; `secs` is `-1` for SECS and VA pages. */

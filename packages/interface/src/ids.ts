@@ -19,7 +19,10 @@ export type ThreadId = number;
 export type OwnerId = number;
 /** What an EPC page holds for its owner; its meaning belongs to the owner, see {@link PageOwner}. */
 export type RecordId = number;
-/** Cgroup, `0` is the root. */
+/**
+ * Cgroup. `0` is the root and, as a target of reclaim, "everything"; a page that is charged to nobody has
+ * {@link NONE}.
+ */
 export type GroupId = number;
 /** List of EPC pages in a {@link FrameTable}; `0` is "on no list". */
 export type ListId = number;

@@ -21,4 +21,5 @@ export * from './probe.js';
 export * from './reclaim.js';
 export * from './routine.js';
 export * from './schedule.js';
+export * from './served-by-host.js';
 export * from './sgx-code.js';

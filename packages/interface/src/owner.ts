@@ -41,6 +41,8 @@ export const Killed = {
   MARKED: 0,
   /** it was dying before: its pages come without a further victim */
   ALREADY_DYING: 1,
+  /** it cannot die yet (an enclave that is not created): choose another */
+  REFUSED: 2,
 } as const;
 
 /** Value of {@link Pin}. */
@@ -82,10 +84,9 @@ export interface PageOwner {
   young(thread: Thread, page: PageIndex): Routine<boolean>;
   /**
    * Decides under the owner's locks whether the page can go, gets everything that may fail for benign reasons
-   * (backing) and from then on makes faults on the page wait. `force`: also a page that is in use; always false
-   * today, and ageing is not its matter: who ignores age does not ask {@link young}.
+   * (backing) and from then on makes faults on the page wait. Who ignores age does not ask {@link young}.
    */
-  prepare(thread: Thread, page: PageIndex, force: boolean): Routine<PreparedResult>;
+  prepare(thread: Thread, page: PageIndex): Routine<PreparedResult>;
   /** Removes every mapping, then EBLOCK. `BUSY`: the owner has undone what it did. */
   block(thread: Thread, page: PageIndex): Routine<BlockedResult>;
   /** Writes the page out of the EPC. `FREED`: invalid in the EPCM, the caller frees it. */
@@ -102,9 +103,9 @@ export interface PageOwner {
   /** Final release of an instance; may sleep. */
   release(thread: Thread, owner: OwnerId): Routine<void>;
   /**
-   * Marks an instance as dying: EPC ran out and it was chosen. Nobody calls it yet.
-   *
-   * @experimental
+   * EPC ran out and the instance was chosen: it dies. The caller has pinned it by {@link get} and read its number
+   * from the frame table; the pin is consumed, whatever the result, and with it perhaps the last reference. The caller
+   * holds no locks.
    */
   kill(thread: Thread, owner: OwnerId): Routine<KilledResult>;
 }

@@ -62,7 +62,7 @@ export interface BackingStore {
   truncate(thread: Thread, index: number, groupBusy: (index: number) => boolean): void;
   /** Drops everything. */
   close(): void;
-  /** Was `index` never stored before? Decides which cost a write has. */
+  /** Is the contents page of `index` absent? Decides which cost {@link reserve} has. */
   isFresh(index: number): boolean;
   /** Present file pages in ascending order: contents, SECS, then PCMD pages. For reports. */
   presentPages(): number[];
@@ -133,7 +133,7 @@ export interface PageLoader {
 /**
  * Sends interrupts.
  *
- * Experimental: the write-back ladder is the only caller.
+ * Experimental: the write-back ladder and the tracker of guest pages are the callers.
  *
  * @experimental
  */
@@ -145,6 +145,11 @@ export interface IpiSender {
    * @returns number of CPUs that were inside an enclave
    */
   send(thread: Thread, cpus: CpuSet): Routine<number>;
+  /**
+   * {@link send} without waiting: the targets leave their enclave some time later, and nobody learns when (Linux
+   * `smp_call_function_many` without `wait`; KVM's kick of a virtual CPU).
+   */
+  kick(thread: Thread, cpus: CpuSet): Routine<void>;
 }
 
 /** Thread id for trace points outside any thread. */

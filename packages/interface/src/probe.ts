@@ -1,4 +1,4 @@
-import type { CpuId, NodeId, OwnerId, PageIndex, ThreadId } from './ids.js';
+import type { CpuId, GroupId, NodeId, OwnerId, OwnerKindId, PageIndex, ThreadId } from './ids.js';
 import type { LeafId } from './leaf.js';
 import type { Op } from './routine.js';
 import type { LeafResult } from './sgx-code.js';
@@ -55,6 +55,16 @@ export interface Probe {
    * @experimental
    */
   lockContended(thread: ThreadId, lock: Op, cycles: number): void;
+  /** A page was charged to a group: it is allocated and has its owner. */
+  charged?(thread: ThreadId, page: PageIndex, group: GroupId): void;
+  /** The charge of a page was given back; it becomes free next. */
+  uncharged?(thread: ThreadId, page: PageIndex, group: GroupId): void;
+  /** A charge failed. `refusedBy`: ancestor of `group` whose limit refused it; `-1`: the capacity of the machine. */
+  chargeRefused?(thread: ThreadId, group: GroupId, refusedBy: GroupId): void;
+  /** A batch over the subtree of `target` ended; reported for targets other than everything. */
+  groupReclaimed?(thread: ThreadId, target: GroupId, lookedAt: number, evicted: number): void;
+  /** An owner instance was chosen to die because `group` ran out of EPC, and is marked now. */
+  victimKilled?(thread: ThreadId, kind: OwnerKindId, owner: OwnerId, group: GroupId): void;
   /** A kernel warning: behaviour that Linux reports once with a stack trace. */
   warned(thread: ThreadId, where: string): void;
 }

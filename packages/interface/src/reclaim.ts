@@ -1,7 +1,7 @@
 import type { ErrnoResult } from './errno.js';
-import type { GroupId, PageIndex } from './ids.js';
+import type { GroupId, NodeId, OwnerKindId, PageIndex, RecordId } from './ids.js';
 import type { VerdictId } from './probe.js';
-import type { Op, Routine, Thread } from './routine.js';
+import type { Routine, Thread } from './routine.js';
 
 /**
  * Chooses victims. All calls are plain and made under the lock of the list that the policy serves.
@@ -34,12 +34,31 @@ export interface EvictionPolicy {
 }
 
 /**
+ * What a batch shall reclaim, and how far it came. Owned and reused by whoever asks: the wishes are set and the two
+ * counts are zeroed before each batch.
+ *
+ * @experimental
+ */
+export interface ReclaimRequest {
+  /** Root of the subtree to reclaim from; `0` is everything. */
+  target: GroupId;
+  /** Pages to isolate at most, at least 1. */
+  maxPages: number;
+  /** Take pages of this node only, if the lists keep nodes apart; left out or `-1`: of any node. */
+  node?: NodeId;
+  /** Take pages however young they are: their owners are not asked. */
+  isAgeIgnored: boolean;
+  /** Pages that were taken off a list, those of gone owners included. Added to by the lists. */
+  lookedAt: number;
+  /** Pages that became free. Added to by the batch. */
+  evicted: number;
+}
+
+/**
  * Reclaimable pages, and which list a page goes to: one global list or one per group. Marked pages carry
  * TRACKED; a tracked page on no list is in a reclaimer's batch.
  *
  * Groups appear here and in {@link ChargeController} only.
- *
- * Experimental: one global list implements it and ignores groups.
  *
  * @experimental
  */
@@ -52,12 +71,20 @@ export interface ReclaimLists {
    * @returns 0, or `-EBUSY` if a reclaimer holds the page in a batch
    */
   unmark(thread: Thread, page: PageIndex): Routine<ErrnoResult>;
-  /** Op to yield before {@link isEmpty}. */
-  readonly emptyReading: Op;
-  /** Has the subtree of `target` no reclaimable page? Read without locks. */
-  isEmpty(thread: Thread, target: GroupId): boolean;
-  /** Isolates up to `max` pages of `target`'s subtree and pins their owners; gone owners are left out. */
-  isolate(thread: Thread, target: GroupId, victims: Int32Array, max: number): Routine<number>;
+  /**
+   * Has the subtree of `target` no reclaimable page? Announces what it reads. An answer about more than one list is
+   * put together from reads at different moments.
+   *
+   * @param node - ask for pages of this node only, if the lists keep nodes apart
+   */
+  isEmpty(thread: Thread, target: GroupId, node?: NodeId): Routine<boolean>;
+  /**
+   * Isolates up to `request.maxPages` pages of the subtree of `request.target`, `victims.length` at most, and pins
+   * their owners; gone owners are left out. Adds to `request.lookedAt`.
+   *
+   * @returns how many entries of `victims` were written
+   */
+  isolate(thread: Thread, request: ReclaimRequest, victims: Int32Array): Routine<number>;
   /** Puts an isolated page back. */
   putBack(thread: Thread, page: PageIndex, verdict: VerdictId): Routine<void>;
   /** Oldest reclaimable page of a group, for reports and invariants. */
@@ -68,33 +95,48 @@ export interface ReclaimLists {
 
 /**
  * Who may use how much EPC. A stack without limits is composed without a controller (`null`), which costs
- * nothing.
+ * nothing: nothing here is called then.
  *
- * Experimental: nothing implements it yet.
+ * A page is charged from {@link assign} to {@link uncharge}, and its group does not change meanwhile.
  *
  * @experimental
  */
 export interface ChargeController {
   /**
-   * Charges one page to the group of `thread` before the allocation.
+   * Charges one page to the group of `thread` before the allocation, and keeps a reference of that group until the
+   * charge is given back. With `mayReclaim` it may reclaim and sleep; the caller holds no locks then.
    *
-   * @returns group, or `-ENOMEM`, `-EBUSY`, `-ERESTARTSYS`
+   * @returns group from 0 up, or `-ENOMEM`, `-EBUSY`, `-ERESTARTSYS`
    */
   charge(thread: Thread, mayReclaim: boolean): Routine<number>;
-  /** Ancestor that refused the last failed charge of `thread`. */
+  /** The allocation failed: gives the charge and the reference back. */
+  cancel(thread: Thread, group: GroupId): Routine<void>;
+  /**
+   * The charged page is known, its owner is set and nobody else has it yet. Sets {@link FrameTable.group} and puts
+   * pages that no reclaimer may take (SECS, version arrays, pages of guests) on the controller's books if it keeps
+   * such.
+   */
+  assign(thread: Thread, page: PageIndex, group: GroupId, kind: OwnerKindId, record: RecordId): Routine<void>;
+  /**
+   * Before the page becomes visible as free: takes it off the controller's books, gives charge and reference back,
+   * sets the page's group to `-1`. A page that is charged to nobody is left as it is.
+   */
+  uncharge(thread: Thread, page: PageIndex): Routine<void>;
+  /** Called first by {@link PageAllocator.reclaimDirect}: brings the group of `thread` below its own mark. */
+  reclaimDirect(thread: Thread): Routine<void>;
+  /** Ancestor that refused the last failed charge of `thread`; `-1`: the machine, or nobody. */
   refusedBy(thread: Thread): GroupId;
-  /** Gives a charge back before the page becomes visible on a free list. */
-  uncharge(thread: Thread, group: GroupId): Routine<void>;
 }
 
 /**
  * Chooses whom to kill when no EPC can be freed.
  *
- * Experimental: nothing implements it yet.
- *
  * @experimental
  */
 export interface VictimPolicy {
-  /** Page of the owner to kill in the subtree of `group`, or `-1`: nobody. */
-  choose(group: GroupId): PageIndex;
+  /**
+   * Page of the owner to kill in the subtree of `group`, or `-1`: nobody. The owner of the page is pinned by
+   * `PageOwner.get`; `PageOwner.kill` consumes that pin.
+   */
+  choose(thread: Thread, group: GroupId): Routine<PageIndex>;
 }

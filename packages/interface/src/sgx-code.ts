@@ -88,8 +88,8 @@ export const FAULT_FLAG = 0x40000000;
 
 /**
  * Set in a {@link LeafResult} when a guest's leaf left the guest instead of completing; bits 7:0 hold the
- * {@link ExitReason}. The host acts and the guest repeats the leaf.
- * Native hardware never returns it. Experimental: no owner uses it yet.
+ * {@link ExitReason}. The host acts and the guest repeats the leaf: {@link isExit}, `servedByHost`.
+ * Native hardware never returns it. Experimental: one guest uses it.
  *
  * @experimental
  */
@@ -111,6 +111,8 @@ export type SgxConflictId = (typeof SgxConflict)[keyof typeof SgxConflict];
 
 /** Basic reasons of VM exits that leaves cause (SDM vol. 3D, appendix C). */
 export const ExitReason = {
+  /** an operand has no translation in the extended page table */
+  EPT_VIOLATION: 48,
   /** ENCLS is intercepted */
   ENCLS: 60,
   /** ENCLV is intercepted */
@@ -131,6 +133,11 @@ export const ConflictExit = {
   EPC_PAGE_ERROR: EXIT_FLAG | (SgxConflict.EPC_PAGE_ERROR << 8) | ExitReason.SGX_CONFLICT,
 } as const;
 
+/** {@link LeafResult} of a guest's leaf that the host executes instead (ENCLS exiting). */
+export const ENCLS_EXIT = EXIT_FLAG | ExitReason.ENCLS;
+/** {@link LeafResult} of a guest's leaf with an operand that the host has not mapped. */
+export const EPT_EXIT = EXIT_FLAG | ExitReason.EPT_VIOLATION;
+
 /** Faults of leaf functions as {@link LeafResult} values. */
 export const LeafFault = {
   /** #UD: the leaf does not exist here */
@@ -149,10 +156,15 @@ export const LeafFault = {
  */
 export type LeafResult = number;
 
+/** Has the leaf left the guest instead of completing? Always false natively. */
+export function isExit(result: LeafResult): boolean {
+  return (result & EXIT_FLAG) !== 0;
+}
+
 /**
  * Does Linux warn about this result (`encls_failed`)? Any code, and any fault but #PF, which only says that
- * the EPC contents were lost. Control flow looks at zero or not, never at this.
+ * the EPC contents were lost. An exit is no result yet. Control flow looks at zero or not, never at this.
  */
 export function leafFailed(result: LeafResult): boolean {
-  return result !== SgxCode.SUCCESS && result !== LeafFault.PF;
+  return result !== SgxCode.SUCCESS && result !== LeafFault.PF && !isExit(result);
 }

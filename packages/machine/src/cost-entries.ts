@@ -51,6 +51,8 @@ const common = {
   IPI_GUEST: entry(20_000, 35_000, 60_000, 'D'),
   IPI_WAIT: entry(0, 0, 0, '-'),
   CPU_WAIT: entry(0, 0, 0, '-'),
+  VM_EXIT: entry(1000, 1500, 4000, 'E'),
+  EPT_VIOLATION: entry(1000, 2500, 6000, 'E'),
 } as const;
 
 /** Skylake … Comet Lake client and E-class parts: SGX1, integrity tree. SGX2 entries are taken from the server. */
@@ -70,6 +72,7 @@ export const clientCosts: CostEntries = {
   EBLOCK: entry(500, 1200, 2000, 'E'),
   ETRACK: entry(300, 800, 2000, 'E'),
   EWB: entry(8000, 14_000, 18_000, 'C,E'),
+  EWB_REFUSED: entry(500, 1200, 2000, 'E'),
   ELDU: entry(7000, 13_000, 16_000, 'E'),
   EENTER: entry(2500, 5500, 12_000, 'A,C'),
   EEXIT: entry(2000, 4500, 8000, 'A,C'),
@@ -98,6 +101,7 @@ export const serverCosts: CostEntries = {
   EBLOCK: entry(400, 900, 1600, 'E'),
   ETRACK: entry(300, 600, 1500, 'E'),
   EWB: entry(6000, 9000, 14_000, 'C,E'),
+  EWB_REFUSED: entry(400, 900, 1600, 'E'),
   ELDU: entry(5000, 8000, 12_000, 'E'),
   EENTER: entry(3000, 5000, 8000, 'A,C'),
   EEXIT: entry(2000, 3500, 6000, 'A,C'),
@@ -126,6 +130,7 @@ export const costSources: Readonly<Record<CostName, string>> = {
   EBLOCK: 'estimate',
   ETRACK: 'estimate',
   EWB: "Eleos (EuroSys'17): 12,000 per page when batched; rest estimate",
+  EWB_REFUSED: 'estimate: as EBLOCK, since tracking is checked before encryption (SDM)',
   ELDU: 'estimate from the fault time of sgxpagefaulttrace-bpf',
   EENTER: "Gramine documentation: 8,000–12,000 with EEXIT; Eleos, sgx-perf (Middleware'18)",
   EEXIT: 'as EENTER',
@@ -152,4 +157,6 @@ export const costSources: Readonly<Record<CostName, string>> = {
   IPI_GUEST: 'membarrier measured on a virtual machine whose IPIs trap',
   IPI_WAIT: 'what the run gives',
   CPU_WAIT: 'what the run gives',
+  VM_EXIT: 'estimate; the maximum includes what KVM does on every exit',
+  EPT_VIOLATION: 'estimate: look-up of the slot and of the host page, and the entry',
 };

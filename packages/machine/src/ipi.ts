@@ -49,7 +49,7 @@ class Round implements Blocker {
 export class Ipi implements IpiSender {
   /** Rounds that were sent. */
   rounds = 0;
-  /** CPUs that a round has thrown out of an enclave, over all rounds. */
+  /** CPUs that a round has thrown out of an enclave, over all rounds; in the explored world without kicks. */
   interruptedCpus = 0;
   readonly #host: IpiHost;
   readonly #handler: InterruptHandler;
@@ -71,16 +71,8 @@ export class Ipi implements IpiSender {
   *send(thread: Thread, cpus: CpuSet): Routine<number> {
     if (thread.spend(Cost.IPI_FIXED) > thread.limit) yield this.#sending;
     const sender = thread as MachineThread;
-    const targets: CpuId[] = [];
-    for (let cpu = cpus.next(0); cpu >= 0; cpu = cpus.next(cpu + 1)) targets.push(cpu);
-    this.#probe?.ipiSent(thread.id, targets);
-    this.rounds++;
-    if (this.#host.shared.world !== 'explored') {
-      const isTimed = this.#host.shared.world === 'timed';
-      const interrupted = isTimed ? this.#deliverInTime(sender, targets) : this.#deliverNow(sender, targets);
-      this.interruptedCpus += interrupted;
-      return interrupted;
-    }
+    const targets = this.#begin(sender, cpus);
+    if (this.#host.shared.world !== 'explored') return this.#deliver(sender, targets, true);
     const round = this.#deliverLater(sender, targets);
     while (!round.canProceed()) {
       sender.blockedOn = round;
@@ -90,6 +82,33 @@ export class Ipi implements IpiSender {
     this.#host.shared.checking?.touched(sender, this.#object, Mode.WRITE);
     this.interruptedCpus += round.interrupted;
     return round.interrupted;
+  }
+
+  *kick(thread: Thread, cpus: CpuSet): Routine<void> {
+    if (thread.spend(Cost.IPI_FIXED) > thread.limit) yield this.#sending;
+    const sender = thread as MachineThread;
+    const targets = this.#begin(sender, cpus);
+    if (this.#host.shared.world === 'explored') this.#deliverLater(sender, targets);
+    else this.#deliver(sender, targets, false);
+  }
+
+  /** Counts and reports a round. @returns its targets */
+  #begin(sender: MachineThread, cpus: CpuSet): CpuId[] {
+    const targets: CpuId[] = [];
+    for (let cpu = cpus.next(0); cpu >= 0; cpu = cpus.next(cpu + 1)) targets.push(cpu);
+    this.#probe?.ipiSent(sender.id, targets);
+    this.rounds++;
+    return targets;
+  }
+
+  /** Direct and timed world: the interrupts arrive at once. */
+  #deliver(sender: MachineThread, targets: readonly CpuId[], isAwaited: boolean): number {
+    const isTimed = this.#host.shared.world === 'timed';
+    const interrupted = isTimed
+      ? this.#deliverInTime(sender, targets, isAwaited)
+      : this.#deliverNow(sender, targets);
+    this.interruptedCpus += interrupted;
+    return interrupted;
   }
 
   #deliverNow(sender: MachineThread, targets: readonly CpuId[]): number {
@@ -104,7 +123,7 @@ export class Ipi implements IpiSender {
   }
 
   /** The handler runs on the target's time. The round ends when the last one has answered. */
-  #deliverInTime(sender: MachineThread, targets: readonly CpuId[]): number {
+  #deliverInTime(sender: MachineThread, targets: readonly CpuId[], isAwaited: boolean): number {
     const { timed, targetCost } = this.#host;
     let interrupted = 0;
     let answered = 0;
@@ -117,7 +136,7 @@ export class Ipi implements IpiSender {
       if (this.#handler.arrive(sender, cpu)) interrupted++;
       answered = Math.max(answered, arrival + (target?.clock ?? 0) - before);
     }
-    sender.waitUntil(answered, Cost.IPI_WAIT);
+    if (isAwaited) sender.waitUntil(answered, Cost.IPI_WAIT);
     for (const cpu of targets) {
       if (cpu === sender.cpu) continue;
       this.#handler.leave(sender, cpu);

@@ -57,6 +57,10 @@ export abstract class ExclusiveLock implements Blocker, HeldLock {
     if (next !== undefined) this.#handOver(next, thread.clock);
   }
 
+  giveBack(thread: MachineThread): void {
+    this.release(thread);
+  }
+
   isHeldBy(thread: MachineThread): boolean {
     return this.owner === thread;
   }

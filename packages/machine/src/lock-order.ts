@@ -7,6 +7,8 @@ export interface HeldLock {
   readonly name: string;
   /** Class number. */
   readonly lockClass: number;
+  /** `thread`, which holds it in whatever way, gives it back. */
+  giveBack(thread: MachineThread): void;
 }
 
 const MAX_CLASSES = 64;

@@ -132,6 +132,11 @@ export class Machine implements LockFactory {
     return this.#shared.world;
   }
 
+  /** Thread that the driver of the timed world has resumed, or null. */
+  get running(): MachineThread | null {
+    return this.#shared.running;
+  }
+
   /** A work queue whose work `main` of the queue performs. */
   workQueue(name: string): WorkQueue {
     return new ModelWorkQueue(name, this.waitQueue(name), this.#shared);
@@ -262,14 +267,18 @@ export class Machine implements LockFactory {
     return this.#explored.run(schedule, options);
   }
 
-  /** An IPI sender whose interrupts call `handler`. */
-  createIpi(handler: InterruptHandler, probe: Probe | null): Ipi {
+  /**
+   * An IPI sender whose interrupts call `handler`.
+   *
+   * @param isTrapped a target costs `IPI_GUEST`: the sender is a guest. Default: as the machine was made
+   */
+  createIpi(handler: InterruptHandler, probe: Probe | null, isTrapped = this.#hasTrappedIpis): Ipi {
     const interrupt = (cpu: CpuId, routine: (thread: MachineThread) => Routine<void>): MachineThread => {
       const thread = this.createThread({ name: `interrupt on CPU ${cpu}`, cpu, isKernel: true });
       this.start(thread, routine(thread));
       return thread;
     };
-    const targetCost = this.#hasTrappedIpis ? Cost.IPI_GUEST : Cost.IPI_CPU;
+    const targetCost = isTrapped ? Cost.IPI_GUEST : Cost.IPI_CPU;
     return new Ipi({ shared: this.#shared, interrupt, timed: this.#timed, targetCost }, handler, probe);
   }
 

@@ -61,6 +61,11 @@ export class ModelRwLock implements RwLock, Blocker, HeldLock {
     this.#released(thread, this.acquireWrite);
   }
 
+  giveBack(thread: MachineThread): void {
+    if (this.#writer === thread) this.releaseWrite(thread);
+    else this.releaseRead(thread);
+  }
+
   isHeldBy(thread: MachineThread): boolean {
     return this.#writer === thread || this.#readers.includes(thread);
   }
@@ -129,7 +134,8 @@ export class ModelRwLock implements RwLock, Blocker, HeldLock {
   /** The lock as the order check sees it while a lock of its class is held on purpose. */
   #nested(): HeldLock {
     const name = `${this.name}/1`;
-    return { name, lockClass: this.#shared.lockOrder.classOf(name) };
+    const lockClass = this.#shared.lockOrder.classOf(name);
+    return { name, lockClass, giveBack: (thread) => this.giveBack(thread) };
   }
 
   #dequeue(thread: MachineThread): boolean {

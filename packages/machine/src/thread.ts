@@ -64,6 +64,9 @@ export class MachineThread implements Thread {
   /** How often each cost key was spent. */
   readonly counts = new Float64Array(COST_COUNT);
 
+  /** Cost key of {@link spend} that was paid last. */
+  lastCost: CostKey = Cost.COMPUTE;
+
   /** Routine in progress, or null when the thread has nothing to do. */
   routine: Routine<unknown> | null = null;
   /** What the thread last announced by stopping, `0` if that was consumed. */
@@ -112,6 +115,18 @@ export class MachineThread implements Thread {
    * @internal
    */
   hasSlept = false;
+  /**
+   * Timed world: was the thread woken, or did it get what it waited for, and has it not run since?
+   *
+   * @internal
+   */
+  isWoken = false;
+  /**
+   * Timed world: cycles that are left of the slice in which a woken thread came, `0` if none did.
+   *
+   * @internal
+   */
+  sliceLeft = 0;
   /** Until when others see nothing of the thread; see {@link promiseQuiet}. */
   quietUntil = 0;
   /** Whose state the promise excepts. */
@@ -146,6 +161,7 @@ export class MachineThread implements Thread {
     (this.cycles[key] as number) += cycles;
     (this.#cpuCycles[key] as number) += cycles;
     (this.counts[key] as number)++;
+    this.lastCost = key;
     this.clock += cycles;
     return this.clock;
   }
@@ -199,6 +215,14 @@ export class MachineThread implements Thread {
     this.quietUntil = 0;
     this.cycles.fill(0);
     this.counts.fill(0);
+  }
+
+  /**
+   * Gives back every lock that the thread holds: what it did has ended in the middle, as that of a virtual machine that
+   * is stopped. Plain.
+   */
+  giveBackLocks(): void {
+    for (let lock = this.held.at(-1); lock !== undefined; lock = this.held.at(-1)) lock.giveBack(this);
   }
 
   /** Lowers the limit to `time`, because another CPU has got something to do after it. */

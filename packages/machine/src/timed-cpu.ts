@@ -89,13 +89,11 @@ export class TimedCpu {
   }
 
   /**
-   * From when on the running thread makes room for another one: after its slice, and after the cycle in which the
-   * other one could run, so that it does not matter who comes first in that cycle.
+   * From when on the running thread may have to make room for another one: after its slice, or for one that was woken;
+   * and after the cycle in which the other one could run, so that it does not matter who comes first in that cycle.
    */
   get preemptedAt(): number {
-    const first = this.#ready[0];
-    if (first === undefined) return Number.POSITIVE_INFINITY;
-    return Math.max(this.#sliceEnd, first.readyAt + 1);
+    return this.#ready.length === 0 ? Number.POSITIVE_INFINITY : Math.min(this.#sliceOverAt, this.#wokenAt);
   }
 
   /**
@@ -115,25 +113,30 @@ export class TimedCpu {
     return Math.max(clock, Math.min(quietUntil, this.preemptedAt));
   }
 
-  /** Is it time for another thread? Who waits for a spinlock keeps its place. */
+  /**
+   * Is it time for another thread? Who waits for a spinlock keeps its place. A woken thread comes when the running one
+   * holds no lock.
+   */
   get mustSwitch(): boolean {
     const thread = this.current;
     if (thread === null) return true;
-    return thread.blockedOn === null && thread.clock >= this.preemptedAt;
+    if (thread.blockedOn !== null || this.#ready.length === 0) return false;
+    if (thread.clock >= this.#sliceOverAt) return true;
+    return thread.held.length === 0 && thread.clock >= this.#wokenAt;
   }
 
   /**
-   * The thread that has been able to run for longest gets the CPU for `slice` cycles. Who is still running goes to
-   * the end of the queue.
+   * The thread whose turn it is gets the CPU for `slice` cycles, or for what is left of its slice. Who is still running
+   * goes to the end of the queue; if its slice is not over, it goes on directly after the woken thread that comes.
    */
-  switchToFirst(slice: number, onSwitch: SwitchHandler | null): void {
+  switchToNext(slice: number, onSwitch: SwitchHandler | null): void {
     const from = this.current;
-    const to = this.#ready.shift() as MachineThread;
-    to.isQueued = false;
+    const to = this.#takeNext(from?.clock ?? this.clock);
     const last = this.#last;
     if (last !== null && last !== to) onSwitch?.(this.id, last, to);
     if (from !== null) {
       this.clock = from.clock;
+      from.sliceLeft = Math.max(0, this.#sliceEnd - from.clock);
       this.enqueue(from);
     }
     this.#idleUntil(to.readyAt);
@@ -143,7 +146,8 @@ export class TimedCpu {
     this.current = to;
     this.#last = to;
     this.clock = to.clock;
-    this.#sliceEnd = to.clock + slice;
+    this.#sliceEnd = to.clock + (to.sliceLeft === 0 ? slice : to.sliceLeft);
+    to.sliceLeft = 0;
   }
 
   /** The running thread has stopped or ended: it keeps the CPU unless it sleeps or has ended. */
@@ -160,6 +164,38 @@ export class TimedCpu {
   waitUntil(thread: MachineThread, time: number, key: CostKey): void {
     thread.waitUntil(time, key);
     this.clock = thread.clock;
+  }
+
+  /** From when on the slice of the running thread is over and another one can run; somebody is in the queue. */
+  get #sliceOverAt(): number {
+    return Math.max(this.#sliceEnd, (this.#ready[0] as MachineThread).readyAt + 1);
+  }
+
+  /** From when on a woken thread can take the place of the running user thread, infinite if none can. */
+  get #wokenAt(): number {
+    if (this.current === null || this.current.isKernel) return Number.POSITIVE_INFINITY;
+    for (const thread of this.#ready) if (thread.isWoken) return thread.readyAt + 1;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Takes the thread whose turn it is at `time`, or then when one can run, out of the queue: of those that can run one
+   * that was woken, else who was interrupted in its slice, the last one first, else who has been able to run for longest.
+   */
+  #takeNext(time: number): MachineThread {
+    const ready = this.#ready;
+    const now = Math.max(time, (ready[0] as MachineThread).readyAt);
+    let next = 0;
+    for (let i = 0; i < ready.length; i++) {
+      const { readyAt, isWoken, sliceLeft } = ready[i] as MachineThread;
+      if (readyAt > now) break;
+      if (isWoken || sliceLeft > 0) next = i;
+      if (isWoken) break;
+    }
+    const [to] = ready.splice(next, 1) as [MachineThread];
+    to.isQueued = false;
+    to.isWoken = false;
+    return to;
   }
 
   /** Time is counted from here on: the first run begins, or the one before has failed. */

@@ -30,7 +30,8 @@ const DEFAULT_SLICE_CYCLES = 10_500_000;
 
 /**
  * Timed world: events in order of (cycle, CPU). A CPU runs until its clock passes the next event of another CPU.
- * The threads of a CPU take turns, first come first served, with a time slice.
+ * The threads of a CPU take turns, first come first served, with a time slice; who was woken, or got the lock that it waited
+ * for, comes before user threads.
  */
 export class TimedDriver {
   /** Called when a CPU changes to another thread. */
@@ -110,6 +111,7 @@ export class TimedDriver {
       if (thread.blockedOn?.isIdle === true)
         thread.sleepUntil(thread.clock + (this.#costs[Cost.WAKEUP] as number), Cost.WAKEUP);
       if (!thread.isEnabled) return;
+      if (!thread.isQueued) thread.isWoken = true;
       cpu.enqueue(thread);
     }
     this.#eventsChanged(cpu);
@@ -153,6 +155,8 @@ export class TimedDriver {
     for (const thread of threads) {
       thread.isQueued = false;
       thread.hasSlept = false;
+      thread.isWoken = false;
+      thread.sliceLeft = 0;
       if (!thread.isEnabled) continue;
       thread.sleepUntil(this.#reached, Cost.EVENT_WAIT);
       this.#cpu(thread.cpu).enqueue(thread);
@@ -163,10 +167,10 @@ export class TimedDriver {
   #runCpu(cpu: TimedCpu): void {
     const { limit } = this.#events;
     if (cpu.mustSwitch) {
-      cpu.switchToFirst(this.#sliceCycles, this.onSwitch);
+      cpu.switchToNext(this.#sliceCycles, this.onSwitch);
       this.#switches++;
-      // A switch takes time, in which other CPUs may come first.
-      if (cpu.clock > limit) {
+      // A switch takes time, in which other CPUs may come first, or somebody who was woken.
+      if (cpu.clock > limit || cpu.mustSwitch) {
         this.#settle(cpu);
         return;
       }

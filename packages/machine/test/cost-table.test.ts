@@ -103,6 +103,12 @@ const published: Partial<Record<CostName, readonly [Range, Range?]>> = {
   LOCK_LOCAL: [[70, 150, 600]],
   LOCK_REMOTE: [[300, 500, 1500]],
   IPI_GUEST: [[20_000, 35_000, 60_000]],
+  VM_EXIT: [[1000, 1500, 4000]],
+  EPT_VIOLATION: [[1000, 2500, 6000]],
+  EWB_REFUSED: [
+    [500, 1200, 2000],
+    [400, 900, 1600],
+  ],
   NUMA_REMOTE: [
     [0, 0, 0],
     [3000, 5000, 10_000],
@@ -225,6 +231,9 @@ const grades: Partial<Record<CostName, readonly [string, string?]>> = {
   IPI_FIXED: ['A'],
   IPI_CPU: ['A'],
   IPI_GUEST: ['D'],
+  VM_EXIT: ['E'],
+  EPT_VIOLATION: ['E'],
+  EWB_REFUSED: ['E'],
   LOCK_FAST: ['D'],
   LOCK_LOCAL: ['C,D'],
   LOCK_REMOTE: ['C,D'],

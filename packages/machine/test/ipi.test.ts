@@ -181,3 +181,62 @@ describe('IPI in the explored world', () => {
     ]);
   });
 });
+
+describe('kick', () => {
+  it('arrives like an IPI in the direct world', () => {
+    const machine = machineOf(3, costs);
+    const sender = taskOn(machine, 0);
+    const log: string[] = [];
+    const ipi = machine.createIpi(logging(log), null);
+    machine.run(sender, ipi.kick(sender, setOf([0, 1, 2])));
+    expect(log).toEqual(['3700 arrives at 1', '4400 arrives at 2', 'leaves 1', 'leaves 2']);
+    expect([ipi.rounds, ipi.interruptedCpus]).toEqual([1, 1]);
+  });
+
+  it('costs the sender no time of the handler in the timed world', () => {
+    const machine = machineOf(2, { IPI_CPU: 10 });
+    const [sender, target] = [taskOn(machine, 0), taskOn(machine, 1)];
+    const ipi = machine.createIpi(
+      {
+        arrive(_by, cpu) {
+          machine.currentOf(cpu)?.spendCycles(Cost.AEX, 300);
+          return true;
+        },
+        leave: () => {},
+      },
+      null,
+    );
+    const kicking = function* () {
+      yield* compute(sender, 1000);
+      yield* ipi.kick(sender, setOf([1]));
+    };
+    const working = function* () {
+      for (let i = 0; i < 3; i++) yield* compute(target, 600);
+    };
+    machine.start(sender, kicking());
+    machine.start(target, working());
+    machine.runTimed();
+    expect(sender.clock).toBe(1010);
+    expect([sender.cycles[Cost.IPI_WAIT], target.cycles[Cost.AEX]]).toEqual([0, 300]);
+  });
+
+  it('does not wait for answers in the explored world', () => {
+    const machine = machineOf(2, costs, true);
+    const sender = taskOn(machine, 0, 'sender');
+    const log: string[] = [];
+    const ipi = machine.createIpi(logging(log), null);
+    const kicking = function* () {
+      yield* ipi.kick(sender, setOf([1]));
+      log.push('the sender goes on');
+    };
+    machine.start(sender, kicking());
+    const order = ['sender', 'sender', 'interrupt on CPU 1', 'interrupt on CPU 1'];
+    const { status } = machine.runExplored(scheduleInOrder(order), { maxSteps: 50 });
+    expect(log.map((line) => line.replace(/^\d+ /, ''))).toEqual([
+      'the sender goes on',
+      'arrives at 1',
+      'leaves 1',
+    ]);
+    expect(status).toBe('done');
+  });
+});

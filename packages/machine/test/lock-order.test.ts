@@ -103,7 +103,7 @@ describe('lock order', () => {
   it('refuses what is given back without being held', () => {
     const machine = machineOf(1);
     const thread = taskOn(machine, 0);
-    const stranger = { name: 'a', lockClass: 0 };
+    const stranger = { name: 'a', lockClass: 0, giveBack: () => {} };
     expect(() => machine.lockOrder.released(thread, stranger)).toThrow('releases a without holding it');
   });
 

@@ -9,6 +9,7 @@ export type Action =
 /** A thread of a random program. */
 export interface Program {
   readonly cpu: number;
+  readonly isKernel: boolean;
   readonly actions: readonly Action[];
 }
 
@@ -31,6 +32,9 @@ interface Task {
   time: number;
   readyAt: number;
   hasSlept: boolean;
+  isWoken: boolean;
+  sliceLeft: number;
+  mutexes: number;
   state: 'ready' | 'waiting' | 'spinning' | 'asleep' | 'awake' | 'ended';
 }
 
@@ -68,7 +72,8 @@ export class NaiveTimed {
   constructor(programs: readonly Program[], cpuCount: number, costs: NaiveCosts) {
     this.#costs = costs;
     this.#tasks = programs.map((program, id) => {
-      return { id, program, at: -1, time: 0, readyAt: 0, hasSlept: false, state: 'ready' };
+      const numbers = { at: -1, time: 0, readyAt: 0, sliceLeft: 0, mutexes: 0 };
+      return { id, program, ...numbers, hasSlept: false, isWoken: false, state: 'ready' };
     });
     this.#cpus = Array.from({ length: cpuCount }, (_, id) => {
       return { id, queue: [], time: 0, current: null, last: null, sliceEnd: 0 };
@@ -76,19 +81,16 @@ export class NaiveTimed {
     for (const task of this.#tasks) this.#makeReady(task, 0);
   }
 
-  /** Runs all programs. @returns true if all of them ended */
+  /** Runs all programs. @returns true if those of user threads ended */
   run(): boolean {
     for (;;) {
       const cpu = this.#earliest();
       if (cpu === undefined) break;
       const task = cpu.current;
-      const first = cpu.queue[0];
-      const isOver =
-        first !== undefined && task !== null && task.time >= Math.max(cpu.sliceEnd, first.readyAt + 1);
-      if (task === null || (isOver && task.state === 'ready')) this.#switch(cpu);
+      if (task === null || (task.state === 'ready' && isReplaced(task, cpu))) this.#switch(cpu);
       else this.#act(cpu, task);
     }
-    return this.#tasks.every(({ state }) => state === 'ended');
+    return this.#tasks.every(({ state, program }) => state === 'ended' || program.isKernel);
   }
 
   /** Clocks of the threads at the end. */
@@ -118,6 +120,12 @@ export class NaiveTimed {
     return isBehind ? Number.POSITIVE_INFINITY : current.time;
   }
 
+  /** A task can go on that had to wait. */
+  #awaken(task: Task, time: number): void {
+    task.isWoken = true;
+    this.#makeReady(task, time);
+  }
+
   #makeReady(task: Task, time: number): void {
     task.time = Math.max(task.time, time);
     task.readyAt = task.time;
@@ -128,15 +136,24 @@ export class NaiveTimed {
 
   #switch(cpu: Cpu): void {
     const from = cpu.current;
-    const to = cpu.queue.shift() as Task;
-    if (from !== null) this.#makeReady(from, from.time);
+    const now = Math.max(from?.time ?? cpu.time, cpu.queue[0]?.readyAt as number);
+    const able = cpu.queue.filter(({ readyAt }) => readyAt <= now);
+    const woken = able.find(({ isWoken }) => isWoken);
+    const to = woken ?? able.findLast(({ sliceLeft }) => sliceLeft > 0) ?? (able[0] as Task);
+    cpu.queue.splice(cpu.queue.indexOf(to), 1);
+    if (from !== null) {
+      from.sliceLeft = Math.max(0, cpu.sliceEnd - from.time);
+      this.#makeReady(from, from.time);
+    }
     const mustLoad = cpu.last !== null && (cpu.last !== to || to.hasSlept);
     to.time = Math.max(cpu.time, to.time) + (mustLoad ? this.#costs.contextSwitch : 0);
     to.hasSlept = false;
     cpu.current = to;
     cpu.last = to;
     cpu.time = to.time;
-    cpu.sliceEnd = to.time + this.#costs.slice;
+    cpu.sliceEnd = to.time + (to.sliceLeft > 0 ? to.sliceLeft : this.#costs.slice);
+    to.sliceLeft = 0;
+    to.isWoken = false;
   }
 
   #act(cpu: Cpu, task: Task): void {
@@ -182,17 +199,19 @@ export class NaiveTimed {
     }
     if (mutex.queue[0] === task) mutex.queue.shift();
     mutex.holder = task;
+    task.mutexes++;
     this.#transfer(task, mutex);
     return true;
   }
 
   #unlock(task: Task, mutex: Lock): void {
     mutex.holder = null;
+    task.mutexes--;
     const next = mutex.queue[0];
     if (next === undefined) return;
-    next.state = 'ready';
+    next.state = 'awake';
     mutex.waited += Math.max(0, task.time - next.time);
-    this.#makeReady(next, task.time);
+    this.#awaken(next, task.time);
   }
 
   /** Takes a ticket, and its turn when that has come. */
@@ -240,7 +259,15 @@ export class NaiveTimed {
     for (const task of this.#tasks) {
       if (task.state !== 'asleep') continue;
       task.state = 'awake';
-      this.#makeReady(task, Math.max(task.time, waker.time) + this.#costs.wakeUp);
+      this.#awaken(task, Math.max(task.time, waker.time) + this.#costs.wakeUp);
     }
   }
+}
+
+/** Does another task get the CPU: at the end of the slice, or a woken one? */
+function isReplaced(task: Task, { queue, sliceEnd }: Cpu): boolean {
+  const [first] = queue;
+  if (first !== undefined && task.time >= Math.max(sliceEnd, first.readyAt + 1)) return true;
+  if (task.program.isKernel || task.mutexes > 0) return false;
+  return queue.some(({ isWoken, readyAt }) => isWoken && task.time > readyAt);
 }

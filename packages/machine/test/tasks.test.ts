@@ -1,3 +1,4 @@
+import type { Routine } from '@epckit/interface';
 import { Cost } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import type { MachineThread } from '../src/index.js';
@@ -85,8 +86,9 @@ describe('tasks of one CPU', () => {
     ]);
   });
 
-  it('and kernel threads compete: a woken one waits for the slice of who has the CPU', () => {
-    const machine = machineOf(2, { WAKEUP: 10 }, { timed: { sliceCycles: 1000 } });
+  /** `user` works on CPU 0, where a kernel thread sleeps that CPU 1 wakes at 50. */
+  function withWokenDaemon(sliceCycles: number, work: (user: MachineThread, log: string[]) => Routine<void>) {
+    const machine = machineOf(2, { WAKEUP: 10 }, { timed: { sliceCycles } });
     const daemon = kernelThreadOn(machine, 0, 'daemon');
     const [user, waker] = [taskOn(machine, 0, 'user'), taskOn(machine, 1)];
     const queue = machine.waitQueue('queue');
@@ -96,10 +98,10 @@ describe('tasks of one CPU', () => {
       (function* () {
         queue.prepare(daemon);
         yield* queue.sleep(daemon);
-        log.push(`${daemon.clock} daemon`);
+        yield* works(daemon, log, 2, 30);
       })(),
     );
-    machine.start(user, works(user, log, 4, 300));
+    machine.start(user, work(user, log));
     machine.start(
       waker,
       (function* () {
@@ -107,9 +109,62 @@ describe('tasks of one CPU', () => {
         queue.wake(waker);
       })(),
     );
+    return { machine, daemon, user, log };
+  }
+
+  it('make room for a kernel thread that is woken, and go on with the rest of their slice', () => {
+    const { machine, daemon, user, log } = withWokenDaemon(500, (thread, log) => works(thread, log, 4, 300));
+    const other = taskOn(machine, 0, 'other');
+    machine.start(other, works(other, log, 2, 10));
     machine.runTimed();
-    expect(log).toEqual(['300 user', '600 user', '900 user', '1200 daemon', '1200 user']);
-    expect(daemon.cycles[Cost.CPU_WAIT]).toBe(1140);
+    // The user's second step ends at 660: 500 of its slice are over, and the other task comes.
+    const expected = ['330 daemon', '360 daemon', '360 user', '670 other', '680 other', '680 user'];
+    expect(log.slice(0, expected.length)).toEqual(expected);
+    expect([daemon.cycles[Cost.CPU_WAIT], user.cycles[Cost.CPU_WAIT]]).toEqual([240, 80]);
+  });
+
+  it('do not make room for it while they hold a lock', () => {
+    const { machine, log } = withWokenDaemon(1000, function* (user, lines) {
+      const lock = machine.mutex('lock');
+      yield* take(user, lock);
+      yield* works(user, lines, 3, 100);
+      lock.release(user);
+      yield* works(user, lines, 2, 100);
+    });
+    machine.runTimed();
+    expect(log).toEqual([
+      '100 user',
+      '200 user',
+      '300 user',
+      '430 daemon',
+      '460 daemon',
+      '460 user',
+      '560 user',
+    ]);
+  });
+
+  it('keep a slice between kernel threads: a woken one waits for that of the other', () => {
+    const machine = machineOf(1, { WAKEUP: 10 }, { timed: { sliceCycles: 1000 } });
+    const [sleeper, worker] = [kernelThreadOn(machine, 0, 'sleeper'), kernelThreadOn(machine, 0, 'worker')];
+    const queue = machine.waitQueue('queue');
+    const log: string[] = [];
+    machine.start(
+      sleeper,
+      (function* () {
+        queue.prepare(sleeper);
+        yield* queue.sleep(sleeper);
+        log.push(`${sleeper.clock} sleeper`);
+      })(),
+    );
+    machine.start(
+      worker,
+      (function* () {
+        queue.wake(worker);
+        yield* works(worker, log, 4, 300);
+      })(),
+    );
+    machine.runTimed();
+    expect(log).toEqual(['300 worker', '600 worker', '900 worker', '1200 sleeper', '1200 worker']);
   });
 
   it('are told apart to who must know of switches, who may charge the one that leaves', () => {

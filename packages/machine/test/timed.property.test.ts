@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { MachineThread } from '../src/index.js';
 import type { Action, Event, NaiveCosts, Program } from './naive-timed.js';
 import { NaiveTimed } from './naive-timed.js';
-import { compute, machineOf, take, taskOn } from './set-up.js';
+import { compute, machineOf, take } from './set-up.js';
 
 /** Runs the programs on the machine. */
 function runModel(programs: readonly Program[], cpuCount: number, costs: NaiveCosts, isStrict = false) {
@@ -23,7 +23,9 @@ function runModel(programs: readonly Program[], cpuCount: number, costs: NaiveCo
   const queue = machine.waitQueue('queue');
   const mutexes = ['mutex 0', 'mutex 1'].map((name) => machine.mutex(name));
   const spinLocks = ['spin 0', 'spin 1'].map((name) => machine.spinLock(name));
-  const threads = programs.map(({ cpu }, id) => taskOn(machine, cpu, `task ${id}`));
+  const threads = programs.map(({ cpu, isKernel }, id) => {
+    return machine.createThread({ name: `task ${id}`, cpu, isKernel });
+  });
 
   function* perform(thread: MachineThread, action: Action, record: () => void): Routine<void> {
     switch (action.do) {
@@ -90,6 +92,7 @@ const block = fc.oneof(
 const program = (cpuCount: number) =>
   fc.record({
     cpu: fc.nat(cpuCount - 1),
+    isKernel: fc.boolean(),
     actions: fc.array(block, { maxLength: 8 }).map((blocks) => blocks.flat()),
   });
 const programs = fc
@@ -124,7 +127,7 @@ describe('timed world', () => {
   it('has events in order of (time, CPU) when nobody shares anything', () => {
     const alone = fc
       .array(fc.array(compute1, { maxLength: 20 }), { minLength: 2, maxLength: 4 })
-      .map((threads) => threads.map((actions, cpu): Program => ({ cpu, actions })));
+      .map((threads) => threads.map((actions, cpu): Program => ({ cpu, isKernel: false, actions })));
     fc.assert(
       fc.property(alone, (threads) => {
         const { log } = runModel(threads, threads.length, free);

@@ -50,6 +50,11 @@ export interface AddressSpaceComponents {
    * owner holds then; the entry keeps the answer. Without it entries name no EPC page.
    */
   readonly frameOf?: FrameLookup;
+  /**
+   * Called directly before entries of `owner` are looked at or changed by anybody but the thread that accesses memory:
+   * in a timed world those accesses may lag. Left out: nothing lags.
+   */
+  readonly catchUp?: (thread: Thread, owner: OwnerId) => void;
 }
 
 class ProcessAddressSpace implements AddressSpace, PageTableHost {
@@ -62,6 +67,7 @@ class ProcessAddressSpace implements AddressSpace, PageTableHost {
   readonly monitor: AccessMonitor | null;
   readonly probe: Probe | null;
   readonly frameOf: FrameLookup | null;
+  readonly catchUp: ((thread: Thread, owner: OwnerId) => void) | null;
   readonly #cpus: CpuSet;
   readonly #cpusObject: number;
   readonly #tables = new Map<OwnerId, BytePageTable>();
@@ -73,6 +79,7 @@ class ProcessAddressSpace implements AddressSpace, PageTableHost {
     this.monitor = components.monitor;
     this.probe = components.probe;
     this.frameOf = components.frameOf ?? null;
+    this.catchUp = components.catchUp ?? null;
     this.lock = locks.rwLock('mmap');
     this.users = locks.refCount(`users of ${options.name}`, 1);
     this.#cpus = createCpuSet(options.cpuCount);

@@ -28,6 +28,7 @@ export interface PageTableHost {
   readonly monitor: AccessMonitor | null;
   readonly probe: Probe | null;
   readonly frameOf: ((owner: OwnerId, page: number) => PageIndex) | null;
+  readonly catchUp: ((thread: Thread, owner: OwnerId) => void) | null;
 }
 
 /** Mappings and page-table bytes of one owner in one address space. */
@@ -81,6 +82,7 @@ export class BytePageTable implements PageTable {
 
   unmap(thread: Thread, start: number, end: number): void {
     this.#requireRange(thread, start, end);
+    this.#mm.catchUp?.(thread, this.owner);
     this.#mm.monitor?.write(this.#vmaObject);
     this.#vmas.remove(start, end);
     this.pte.fill(0, start, end);
@@ -89,6 +91,7 @@ export class BytePageTable implements PageTable {
 
   protect(thread: Thread, start: number, end: number, prot: number): boolean {
     this.#requireRange(thread, start, end);
+    this.#mm.catchUp?.(thread, this.owner);
     this.#mm.monitor?.write(this.#vmaObject);
     const hole = this.#vmas.firstHole(start, end);
     this.#vmas.protect(start, hole, prot);
@@ -103,12 +106,14 @@ export class BytePageTable implements PageTable {
 
   orphan(thread: Thread, page: number): void {
     this.#requireRange(thread, page, page + 1);
+    this.#mm.catchUp?.(thread, this.owner);
     this.#mm.monitor?.write(this.#vmaObject);
     this.#vmas.orphan(page);
   }
 
   copyFrom(thread: Thread, parent: PageTable): void {
     this.#requireRange(thread, 0, parent.pte.length);
+    this.#mm.catchUp?.(thread, this.owner);
     this.#mm.monitor?.write(this.#vmaObject);
     this.#vmas.copyFrom(parent.vmas);
     for (let page = 0; page < parent.pte.length; page++) {
@@ -119,7 +124,8 @@ export class BytePageTable implements PageTable {
     this.#reportEntries(0, parent.pte.length);
   }
 
-  insert(_thread: Thread, page: number): boolean {
+  insert(thread: Thread, page: number): boolean {
+    this.#mm.catchUp?.(thread, this.owner);
     this.#mm.monitor?.atomic(this.#pteObject + page, Mode.WRITE);
     if (this.pte[page] !== 0) return false;
     const vma = this.vmaOf(page);
@@ -130,6 +136,7 @@ export class BytePageTable implements PageTable {
   }
 
   zap(thread: Thread, page: number): boolean {
+    this.#mm.catchUp?.(thread, this.owner);
     this.#mm.monitor?.atomic(this.#pteObject + page, Mode.WRITE);
     if (!this.pte[page]) return false;
     this.pte[page] = 0;
@@ -137,7 +144,8 @@ export class BytePageTable implements PageTable {
     return true;
   }
 
-  testAndClearYoung(_thread: Thread, page: number): boolean {
+  testAndClearYoung(thread: Thread, page: number): boolean {
+    this.#mm.catchUp?.(thread, this.owner);
     this.#mm.monitor?.atomic(this.#pteObject + page, Mode.WRITE);
     const entry = this.pte[page] as number;
     this.pte[page] = entry & ~Pte.ACCESSED;

@@ -14,12 +14,12 @@ export class AscendingOrder implements FallbackOrder {
     this.#indexOf = indexOf;
   }
 
-  start(node: NodeId): NodeId {
-    if ((this.#indexOf[node] ?? NONE) >= 0) return node;
-    return this.#nodes.find((member) => member > node) ?? this.#nodes[0] ?? NONE;
+  start(from: NodeId): NodeId {
+    if ((this.#indexOf[from] ?? NONE) >= 0) return from;
+    return this.#nodes.find((member) => member > from) ?? this.#nodes[0] ?? NONE;
   }
 
-  next(start: NodeId, node: NodeId): NodeId {
+  next(_from: NodeId, start: NodeId, node: NodeId): NodeId {
     const index = (this.#indexOf[node] as number) + 1;
     const next = this.#nodes[index === this.#nodes.length ? 0 : index] as number;
     return next === start ? NONE : next;

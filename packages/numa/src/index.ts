@@ -4,6 +4,7 @@
  * @module
  */
 export { type AscendingOrder, createAscendingOrder } from './ascending-order.js';
+export { byDistance, checkDistances, LOCAL_DISTANCE, requireNodes } from './by-distance.js';
 export { checkPools } from './check-pools.js';
 export {
   type DiscoveredSections,

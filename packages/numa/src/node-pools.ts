@@ -9,11 +9,12 @@ import type {
   Probe,
   Routine,
   SgxHardware,
-  SharedNumber,
   Thread,
 } from '@epckit/interface';
+import { NONE } from '@epckit/interface';
 import { createAscendingOrder } from './ascending-order.js';
 import { FreeCount } from './free-count.js';
+import { FreePages } from './free-pages.js';
 import { NodeLists } from './node-lists.js';
 import type { NodeWalkParts } from './node-walk.js';
 import { NodeWalk } from './node-walk.js';
@@ -30,6 +31,11 @@ export interface NodePoolsOptions {
   readonly createWalk?: (parts: NodeWalkParts) => NodeWalk;
   /** Makes what counts poisoned pages or does not. Default: {@link FreeCount}. */
   readonly createCount?: () => FreeCount;
+  /**
+   * Keep a count of free pages per node beside the global one, for daemons that watch single nodes. Default: false;
+   * counting costs one more atomic addition per page that is taken or given.
+   */
+  readonly countsPerNode?: boolean;
   /** Makes the sanitizing recipe. Default: {@link Sanitizer}. */
   readonly createSanitizer?: (parts: SanitizeParts) => Sanitizer;
 }
@@ -62,7 +68,7 @@ export interface NodePools extends PagePool {
 class FifoNodePools implements NodePools {
   readonly lists: NodeLists;
   readonly dirty: ListId;
-  readonly #free: SharedNumber;
+  readonly #free: FreePages;
   readonly #count: FreeCount;
   readonly #walk: NodeWalk;
   readonly #sanitizer: Sanitizer;
@@ -77,7 +83,7 @@ class FifoNodePools implements NodePools {
     this.dirty = frames.createList('dirty');
     const left = frames.createList('dirty after this pass');
     this.lists = options.createLists?.(frames, locks, probe) ?? new NodeLists(frames, locks, probe);
-    this.#free = locks.sharedNumber('free pages', 0);
+    this.#free = new FreePages(locks, options.countsPerNode === true ? this.lists.nodes : []);
     this.#count = options.createCount?.() ?? new FreeCount();
     this.#walk = createWalk({ lists: this.lists, order: createOrder(this.lists.nodes), free: this.#free });
     const { lists, dirty } = this;
@@ -91,15 +97,19 @@ class FifoNodePools implements NodePools {
   }
 
   get freeReading(): number {
-    return this.#free.reading;
+    return this.#free.total.reading;
+  }
+
+  freeReadingOn(node: NodeId): number {
+    return this.#free.on(node).reading;
   }
 
   get free(): number {
-    return this.#free.value;
+    return this.#free.total.value;
   }
 
-  freeCount(thread: Thread): number {
-    return this.#free.read(thread);
+  freeCount(thread: Thread, node: NodeId = NONE): number {
+    return (node === NONE ? this.#free.total : this.#free.on(node)).read(thread);
   }
 
   freeOnNode(node: NodeId): number {
@@ -118,16 +128,18 @@ class FifoNodePools implements NodePools {
     lock.release(thread);
     if (added === 0) return;
     // Outside the lock and atomic: nodes have different locks.
-    if (thread.clock > thread.limit) yield this.#free.adding;
-    this.#free.add(thread, added);
+    if (thread.clock > thread.limit) yield this.#free.total.adding;
+    this.#free.total.add(thread, added);
+    if (this.#free.isPerNode) yield* this.#free.addOn(thread, node, added);
   }
 
   *condemn(thread: Thread, node: NodeId, page: PageIndex): Routine<void> {
     this.lists.condemn(node, page);
     const added = this.#count.ofCondemned();
     if (added === 0) return;
-    if (thread.clock > thread.limit) yield this.#free.adding;
-    this.#free.add(thread, added);
+    if (thread.clock > thread.limit) yield this.#free.total.adding;
+    this.#free.total.add(thread, added);
+    if (this.#free.isPerNode) yield* this.#free.addOn(thread, node, added);
   }
 
   sanitize(thread: Thread, options: SanitizeOptions = {}): Routine<number> {

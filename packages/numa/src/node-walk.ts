@@ -1,5 +1,6 @@
-import type { FallbackOrder, NodeId, Routine, SharedNumber, Thread } from '@epckit/interface';
+import type { FallbackOrder, NodeId, Routine, Thread } from '@epckit/interface';
 import { Errno, NONE } from '@epckit/interface';
+import type { FreePages } from './free-pages.js';
 import type { NodeLists } from './node-lists.js';
 
 /** What a {@link NodeWalk} works with. */
@@ -8,8 +9,8 @@ export interface NodeWalkParts {
   readonly lists: NodeLists;
   /** Order in which nodes are tried. */
   readonly order: FallbackOrder;
-  /** Global count of free pages. */
-  readonly free: SharedNumber;
+  /** Counts of free pages. */
+  readonly free: FreePages;
 }
 
 /**
@@ -24,8 +25,8 @@ export class NodeWalk {
   protected readonly lists: NodeLists;
   /** Order in which nodes are tried. */
   protected readonly order: FallbackOrder;
-  /** Global count of free pages. */
-  protected readonly free: SharedNumber;
+  /** Counts of free pages. */
+  protected readonly free: FreePages;
 
   constructor(parts: NodeWalkParts) {
     this.lists = parts.lists;
@@ -46,8 +47,9 @@ export class NodeWalk {
       const page = this.lists.takeFirst(thread, node);
       lock.release(thread);
       if (page === NONE) continue;
-      if (thread.clock > thread.limit) yield this.free.adding;
-      this.free.add(thread, -1);
+      if (thread.clock > thread.limit) yield this.free.total.adding;
+      this.free.total.add(thread, -1);
+      if (this.free.isPerNode) yield* this.free.addOn(thread, node, -1);
       return page;
     }
     return -Errno.ENOMEM;
@@ -56,10 +58,10 @@ export class NodeWalk {
   /**
    * Recipe: node to try after `node` was empty, or `-1` to give up.
    *
-   * @param _current - node of the caller's CPU, which need not have EPC
+   * @param current - node of the caller's CPU, which need not have EPC
    * @param start - node that was tried first
    */
-  protected next(_current: NodeId, start: NodeId, node: NodeId): NodeId {
-    return this.order.next(start, node);
+  protected next(current: NodeId, start: NodeId, node: NodeId): NodeId {
+    return this.order.next(current, start, node);
   }
 }

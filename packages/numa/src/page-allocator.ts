@@ -12,7 +12,7 @@ import type {
   Routine,
   Thread,
 } from '@epckit/interface';
-import { Errno, MisuseError } from '@epckit/interface';
+import { Errno, MisuseError, NONE } from '@epckit/interface';
 
 /** What the allocator is made of. */
 export interface PageAllocatorComponents {
@@ -54,43 +54,41 @@ export class ReclaimingAllocator implements PageAllocator {
     record: RecordId,
     mayReclaim: boolean,
   ): Routine<number> {
-    const group = this.#charge === null ? 0 : yield* this.#charge.charge(thread, mayReclaim);
-    if (group < 0) return group;
+    const charge = this.#charge;
+    const group = charge === null ? NONE : yield* charge.charge(thread, mayReclaim);
+    if (charge !== null && group < 0) return group;
     let page = yield* this.pool.take(thread);
     if (page < 0) page = yield* this.reclaimAndTake(thread, mayReclaim);
     if (page >= 0) {
       this.#frames.setOwner(page, kind, owner, record);
-      if (group !== 0) this.#frames.setGroup(page, group);
-    } else if (this.#charge !== null) {
-      yield* this.#charge.uncharge(thread, group);
+      if (charge !== null) yield* charge.assign(thread, page, group, kind, record);
+    } else if (charge !== null) {
+      yield* charge.cancel(thread, group);
     }
     // Out of memory for good: nothing to wake the daemon for.
     if (page === -Errno.ENOMEM) return page;
-    if (thread.clock > thread.limit) yield this.reclaimer.freeReading;
-    if (this.reclaimer.isLow(thread)) yield* this.reclaimer.wakeIfUseful(thread);
+    const node = page < 0 ? NONE : this.#frames.node(page);
+    if (thread.clock > thread.limit) yield this.reclaimer.freeReadingOn(node);
+    if (this.reclaimer.isLow(thread, node)) yield* this.reclaimer.wakeIfUseful(thread, node);
     return page;
   }
 
   *free(thread: Thread, page: PageIndex): Routine<void> {
-    if (this.#charge !== null) {
-      yield* this.#charge.uncharge(thread, this.#frames.group(page));
-      this.#frames.setGroup(page, 0);
-    }
+    if (this.#charge !== null) yield* this.#charge.uncharge(thread, page);
     yield* this.pool.give(thread, page);
   }
 
   *reclaimDirect(thread: Thread): Routine<void> {
-    if (thread.clock > thread.limit) yield this.reclaimer.freeReading;
-    if (!this.reclaimer.isLow(thread)) return;
-    if (thread.clock > thread.limit) yield this.reclaimer.emptyReading;
-    if (!this.reclaimer.nothingReclaimable(thread)) yield* this.reclaimer.batch(thread);
+    if (this.#charge !== null) yield* this.#charge.reclaimDirect(thread);
+    if (thread.clock > thread.limit) yield this.reclaimer.freeReadingOn(NONE);
+    if (!this.reclaimer.isLow(thread, NONE)) return;
+    if (!(yield* this.reclaimer.nothingReclaimable(thread))) yield* this.reclaimer.batch(thread);
   }
 
   /** No page was free: reclaims until there is one, if the caller may. */
   protected *reclaimAndTake(thread: Thread, mayReclaim: boolean): Routine<number> {
     for (;;) {
-      if (thread.clock > thread.limit) yield this.reclaimer.emptyReading;
-      if (this.reclaimer.nothingReclaimable(thread)) return -Errno.ENOMEM;
+      if (yield* this.reclaimer.nothingReclaimable(thread)) return -Errno.ENOMEM;
       if (!mayReclaim) return -Errno.EBUSY;
       if (thread.clock > thread.limit) yield thread.signalReading;
       if (thread.signalPending) return -Errno.ERESTARTSYS;
@@ -142,8 +140,7 @@ export class PatientAllocator extends ReclaimingAllocator {
     const { begun, ended } = this.#batches;
     if (thread.clock > thread.limit) yield ended.reading;
     const endedBefore = ended.read(thread);
-    if (thread.clock > thread.limit) yield this.reclaimer.emptyReading;
-    if (!this.reclaimer.nothingReclaimable(thread)) return 'listed';
+    if (!(yield* this.reclaimer.nothingReclaimable(thread))) return 'listed';
     if (thread.clock > thread.limit) yield begun.reading;
     return begun.read(thread) === endedBefore ? 'nothing' : 'inBatches';
   }

@@ -5,6 +5,7 @@
  * @module
  */
 export { ExactFreeCount, FreeCount } from './free-count.js';
+export { FreePages } from './free-pages.js';
 export { NodeLists } from './node-lists.js';
 export { NodeWalk, type NodeWalkParts } from './node-walk.js';
 export {

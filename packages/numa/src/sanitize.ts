@@ -1,14 +1,7 @@
-import type {
-  FrameTable,
-  ListId,
-  Probe,
-  Routine,
-  SgxHardware,
-  SharedNumber,
-  Thread,
-} from '@epckit/interface';
-import { Cost, Leaf, Mode } from '@epckit/interface';
+import type { FrameTable, LeafResult, ListId, Probe, Routine, SgxHardware, Thread } from '@epckit/interface';
+import { Cost, isExit, Leaf, Mode, servedByHost } from '@epckit/interface';
 import type { FreeCount } from './free-count.js';
+import type { FreePages } from './free-pages.js';
 import type { NodeLists } from './node-lists.js';
 
 /** How a sanitizing run may be ended early. */
@@ -25,8 +18,8 @@ export interface SanitizeParts {
   readonly hardware: SgxHardware;
   /** Lists and locks of the nodes. */
   readonly lists: NodeLists;
-  /** Global count of free pages. */
-  readonly free: SharedNumber;
+  /** Counts of free pages. */
+  readonly free: FreePages;
   /** What is counted. */
   readonly count: FreeCount;
   /** Trace points, or `null`. */
@@ -76,7 +69,9 @@ export class Sanitizer {
         if (thread.spend(Cost.EREMOVE) > thread.limit) {
           yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
         }
-        const result = hardware.eremove(thread.cpu, page);
+        let result: LeafResult;
+        do result = hardware.eremove(thread.cpu, page);
+        while (isExit(result) && (yield* servedByHost(hardware, thread)));
         frames.unlink(page);
         if (result !== 0) {
           frames.append(left, page);
@@ -91,8 +86,9 @@ export class Sanitizer {
       else added = count.ofFreed(lists.putFree(thread, node, page));
       lock.release(thread);
       if (added === 0) continue;
-      if (thread.clock > thread.limit) yield free.adding;
-      free.add(thread, added);
+      if (thread.clock > thread.limit) yield free.total.adding;
+      free.total.add(thread, added);
+      if (free.isPerNode) yield* free.addOn(thread, node, added);
     }
     const isStopped = frames.first(dirty) >= 0;
     const leftCount = frames.length(left);
@@ -123,6 +119,8 @@ export class PoisonRemovingSanitizer extends Sanitizer {
   protected *remove(thread: Thread, page: number): Routine<void> {
     const { hardware } = this.parts;
     if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
-    hardware.eremove(thread.cpu, page);
+    let result: LeafResult;
+    do result = hardware.eremove(thread.cpu, page);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
   }
 }

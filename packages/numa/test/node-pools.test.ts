@@ -71,8 +71,8 @@ describe('ascending order', () => {
   it('starts at the node or behind it and wraps around', () => {
     const order = createAscendingOrder([1, 4, 6]);
     expect([0, 1, 2, 5, 6, 7].map((node) => order.start(node))).toEqual([1, 1, 4, 6, 6, 1]);
-    expect([order.next(4, 4), order.next(4, 6), order.next(4, 1)]).toEqual([6, 1, -1]);
-    expect(createAscendingOrder([2]).next(2, 2)).toBe(-1);
+    expect([order.next(4, 4, 4), order.next(4, 4, 6), order.next(4, 4, 1)]).toEqual([6, 1, -1]);
+    expect(createAscendingOrder([2]).next(2, 2, 2)).toBe(-1);
     expect(createAscendingOrder([]).start(0)).toBe(-1);
   });
 });

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/correctness/useYield: what a test scripts stops nowhere
 import type { ChargeController, PagePool, Reclaimer, Routine } from '@epckit/interface';
-import { Errno, OwnerKind } from '@epckit/interface';
+import { Errno, NONE, OwnerKind } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import { createPageAllocator } from '../src/index.js';
 import type { Fixture } from './fixture.js';
@@ -96,7 +96,7 @@ describe('an allocation with a charge controller', () => {
   it('gives the charge back if there is no page', () => {
     const { alloc, log } = setUp({ charge: 3, emptyAfter: 0 }, true);
     expect(alloc(true)).toBe(-Errno.ENOMEM);
-    expect(log).toEqual(['charge', 'uncharge 3']);
+    expect(log).toEqual(['charge', 'cancel 3']);
   });
 
   it('takes no page if the charge is refused', () => {
@@ -112,7 +112,7 @@ describe('an allocation with a charge controller', () => {
     run((thread) => allocator.free(thread, 0));
     expect([log, frames.group(0), frames.kind(0)]).toEqual([
       ['uncharge 3', 'freed 0 of 0'],
-      0,
+      NONE,
       OwnerKind.NONE,
     ]);
   });
@@ -131,12 +131,13 @@ describe('direct reclaim ahead of need', () => {
 });
 
 function scriptedReclaimer(fixture: Fixture, script: Script): Reclaimer {
-  const { frames, log, machine, pools } = fixture;
+  const { log, pools } = fixture;
   let batches = 0;
   return {
-    emptyReading: machine.sharedNumber('nothing reclaimable', 0).reading,
-    freeReading: pools.freeReading,
-    nothingReclaimable: () => batches >= (script.emptyAfter ?? Number.POSITIVE_INFINITY),
+    freeReadingOn: () => pools.freeReading,
+    *nothingReclaimable(): Routine<boolean> {
+      return batches >= (script.emptyAfter ?? Number.POSITIVE_INFINITY);
+    },
     isLow: () => script.isLow ?? false,
     *batch(thread): Routine<number> {
       log.push('batch');
@@ -148,7 +149,7 @@ function scriptedReclaimer(fixture: Fixture, script: Script): Reclaimer {
     *wakeIfUseful(): Routine<void> {
       log.push('wake');
     },
-    daemon: frames.pageCount,
+    daemons: [0],
   };
 }
 
@@ -158,9 +159,19 @@ function scriptedCharge(fixture: Fixture, result: number): ChargeController {
       fixture.log.push('charge');
       return result;
     },
-    refusedBy: () => 0,
-    *uncharge(_thread, group): Routine<void> {
-      fixture.log.push(`uncharge ${group}`);
+    *cancel(_thread, group): Routine<void> {
+      fixture.log.push(`cancel ${group}`);
     },
+    *assign(_thread, page, group): Routine<void> {
+      fixture.frames.setGroup(page, group);
+    },
+    *uncharge(_thread, page): Routine<void> {
+      fixture.log.push(`uncharge ${fixture.frames.group(page)}`);
+      fixture.frames.setGroup(page, NONE);
+    },
+    *reclaimDirect(): Routine<void> {
+      fixture.log.push('own group');
+    },
+    refusedBy: () => NONE,
   };
 }

@@ -14,10 +14,11 @@ function setUp(running: number, hasCount = true) {
   const ended = machine.sharedNumber('ended', 0);
   let batches = 0;
   const reclaimer: Reclaimer = {
-    emptyReading: 0,
-    freeReading: 0,
-    daemon: 9,
-    nothingReclaimable: () => true,
+    freeReadingOn: () => 0,
+    daemons: [9],
+    *nothingReclaimable() {
+      return true;
+    },
     *batch() {
       batches++;
       return 0;

@@ -5,41 +5,24 @@ const CHUNK_SHIFT = 10;
 const GROUPS_PER_CHUNK = 1 << CHUNK_SHIFT;
 const IN_CHUNK = GROUPS_PER_CHUNK - 1;
 
-interface Chunk {
-  /** Cell of the group, `-1` for none. */
-  readonly cells: Int32Array;
-  /** Bit per page of the group: was it ever stored? */
-  readonly stored: Uint32Array;
-}
-
 /**
- * Finds the cell of a group of 32 pages, and remembers which pages were ever stored.
+ * Finds the cell of a group of 32 pages.
  *
  * Two levels, so that a SECS, whose index is the last one of a large range, costs one chunk.
  */
 export class GroupDirectory {
-  #chunks: (Chunk | undefined)[] = [];
+  /** Cells of the groups of each chunk, `-1` for none. */
+  #chunks: (Int32Array | undefined)[] = [];
 
   /** Cell of `group`, or `-1`. */
   cell(group: number): number {
     const chunk = this.#chunks[group >>> CHUNK_SHIFT];
-    return chunk === undefined ? NONE : (chunk.cells[group & IN_CHUNK] as number);
+    return chunk === undefined ? NONE : (chunk[group & IN_CHUNK] as number);
   }
 
   /** Sets the cell of `group`; `-1` takes it away. */
   setCell(group: number, cell: number): void {
-    this.#chunkOf(group).cells[group & IN_CHUNK] = cell;
-  }
-
-  /** Bits of the pages of `group` that were ever stored. */
-  stored(group: number): number {
-    const chunk = this.#chunks[group >>> CHUNK_SHIFT];
-    return chunk === undefined ? 0 : (chunk.stored[group & IN_CHUNK] as number);
-  }
-
-  /** Notes that the pages of `bits` were stored. */
-  addStored(group: number, bits: number): void {
-    (this.#chunkOf(group).stored[group & IN_CHUNK] as number) |= bits;
+    this.#chunkOf(group)[group & IN_CHUNK] = cell;
   }
 
   /** Groups that have a cell, ascending. */
@@ -47,7 +30,7 @@ export class GroupDirectory {
     for (const [index, chunk] of this.#chunks.entries()) {
       if (chunk === undefined) continue;
       for (let i = 0; i < GROUPS_PER_CHUNK; i++) {
-        if (chunk.cells[i] !== NONE) yield index * GROUPS_PER_CHUNK + i;
+        if (chunk[i] !== NONE) yield index * GROUPS_PER_CHUNK + i;
       }
     }
   }
@@ -57,14 +40,11 @@ export class GroupDirectory {
     this.#chunks = [];
   }
 
-  #chunkOf(group: number): Chunk {
+  #chunkOf(group: number): Int32Array {
     const index = group >>> CHUNK_SHIFT;
     let chunk = this.#chunks[index];
     if (chunk === undefined) {
-      chunk = {
-        cells: new Int32Array(GROUPS_PER_CHUNK).fill(NONE),
-        stored: new Uint32Array(GROUPS_PER_CHUNK),
-      };
+      chunk = new Int32Array(GROUPS_PER_CHUNK).fill(NONE);
       this.#chunks[index] = chunk;
     }
     return chunk;

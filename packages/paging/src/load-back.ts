@@ -9,14 +9,14 @@ import type {
   Thread,
   VersionSlots,
 } from '@epckit/interface';
-import { Cost, Leaf, leafFailed } from '@epckit/interface';
+import { Cost, isExit, Leaf, leafFailed, servedByHost } from '@epckit/interface';
 import { emptyBlob } from './empty-blob.js';
 import { SLOTS_PER_PAGE } from './slot-bitmaps.js';
 
 /** What a load uses. All of it but the hardware belongs to one owner instance. */
 export interface LoadBackComponents {
   /** Executes ELDU. */
-  readonly hardware: Pick<SgxHardware, 'leafAt' | 'eldu'>;
+  readonly hardware: Pick<SgxHardware, 'leafAt' | 'eldu' | 'serve'>;
   /** Receives warnings; `null`: nobody listens. */
   readonly probe: Probe | null;
   /** Version slots of the owner. */
@@ -35,7 +35,7 @@ export interface LoadBackComponents {
  */
 export class LoadBack implements PageLoader {
   /** Executes ELDU. */
-  protected readonly hardware: Pick<SgxHardware, 'leafAt' | 'eldu'>;
+  protected readonly hardware: Pick<SgxHardware, 'leafAt' | 'eldu' | 'serve'>;
   /** Receives warnings. */
   protected readonly probe: Probe | null;
   /** Version slots of the owner. */
@@ -70,7 +70,9 @@ export class LoadBack implements PageLoader {
     if (thread.spend(Cost.ELDU) > thread.limit) {
       yield this.hardware.leafAt(target, thread.cpu, Leaf.ELDU, secs, this.slots.pageOf(slot));
     }
-    const result = this.eldu(thread, target, secs, slot);
+    let result: LeafResult;
+    do result = this.eldu(thread, target, secs, slot);
+    while (isExit(result) && (yield* servedByHost(this.hardware, thread)));
     this.truncate(thread, index, result);
     if (result === 0) this.slots.releaseLoaded(slot);
     return result;

@@ -95,7 +95,7 @@ export class ShmemBacking implements BackingStore {
   }
 
   isFresh(index: number): boolean {
-    return !this.#file.wasStored(index);
+    return !this.#file.hasContents(index);
   }
 
   presentPages(): number[] {

@@ -57,11 +57,6 @@ export class ShmemFile {
     return this.#pageCount + 1 + groupOf(index);
   }
 
-  /** Was `index` ever written? Dropping pages does not change the answer. */
-  wasStored(index: number): boolean {
-    return (this.#directory.stored(groupOf(index)) & bitOf(index)) !== 0;
-  }
-
   /** Is the contents page of `index` present? */
   hasContents(index: number): boolean {
     const cell = this.#directory.cell(groupOf(index));
@@ -103,7 +98,6 @@ export class ShmemFile {
     const first = recordOf(cell, index);
     const hasContents = ((this.#contents[cell] as number) & bit) !== 0;
     const hasPcmdPage = this.#pcmdPage[cell] === 1;
-    this.#directory.addStored(groupOf(index), bit);
     if (hasContents) this.#records[first] = blob.contents;
     if (!hasPcmdPage) return false;
     (this.#entries[cell] as number) |= bit;

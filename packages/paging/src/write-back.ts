@@ -1,5 +1,6 @@
 import type {
   BackingStore,
+  CostKey,
   CpuSet,
   IpiSender,
   LeafResult,
@@ -14,14 +15,14 @@ import type {
   Tracker,
   VersionSlots,
 } from '@epckit/interface';
-import { Cost, Leaf, leafFailed, NONE, SgxCode } from '@epckit/interface';
+import { Cost, isExit, Leaf, leafFailed, NONE, SgxCode, servedByHost } from '@epckit/interface';
 import { emptyBlob } from './empty-blob.js';
 import { SLOTS_PER_PAGE } from './slot-bitmaps.js';
 
 /** What a write-back uses. All of it but hardware, tracker and IPIs belongs to one owner instance. */
 export interface WriteBackComponents {
   /** Executes EWB. */
-  readonly hardware: Pick<SgxHardware, 'leafAt' | 'ewb'>;
+  readonly hardware: Pick<SgxHardware, 'leafAt' | 'ewb' | 'isUntracked' | 'serve'>;
   /** Starts a tracking cycle. */
   readonly tracker: Tracker;
   /** Throws threads out of their enclaves. */
@@ -44,7 +45,7 @@ export interface WriteBackComponents {
  */
 export class WriteBack implements PageWriter {
   /** Executes EWB. */
-  protected readonly hardware: Pick<SgxHardware, 'leafAt' | 'ewb'>;
+  protected readonly hardware: Pick<SgxHardware, 'leafAt' | 'ewb' | 'isUntracked' | 'serve'>;
   /** Starts a tracking cycle. */
   protected readonly tracker: Tracker;
   /** Sends the interrupts. */
@@ -59,6 +60,8 @@ export class WriteBack implements PageWriter {
   protected readonly cpus: CpuSet;
   /** What EWB writes outside the EPC; stored before the thread can stop again. */
   protected readonly blob = emptyBlob();
+  /** What the last EWB has cost; scratch memory. */
+  protected paid: CostKey = Cost.EWB;
 
   /** Takes the parts as they are; creates nothing but the blob. */
   constructor(components: WriteBackComponents) {
@@ -79,22 +82,45 @@ export class WriteBack implements PageWriter {
    */
   *write(thread: Thread, owner: TrackedOwner, page: PageIndex, index: number): Routine<number> {
     const slot = this.slots.take();
-    if (thread.spend(Cost.EWB) > thread.limit) yield this.ewbAt(thread, page, slot);
-    let result = this.ewb(thread, page, slot);
+    if (this.pay(thread, page, false) > thread.limit) yield this.ewbAt(thread, page, slot);
+    let result: LeafResult;
+    do result = this.ewb(thread, page, slot);
+    while (isExit(result) && (yield* servedByHost(this.hardware, thread)));
     if (result === SgxCode.NOT_TRACKED) result = yield* this.retry(thread, owner, page, slot);
-    return result === 0 ? this.succeed(index, slot) : this.fail(thread, slot, result);
+    if (result !== 0) return this.fail(thread, slot, result);
+    // Who was inside has left since the price was fixed.
+    if (this.paid === Cost.EWB_REFUSED) thread.spend(Cost.EWB);
+    return this.succeed(index, slot);
   }
 
   /** Second and third stage: about once per batch and owner, because a whole batch is blocked before. */
   protected *retry(thread: Thread, owner: TrackedOwner, page: PageIndex, slot: number): Routine<LeafResult> {
-    this.checkTracking(thread, yield* this.track(thread, owner));
-    if (thread.spend(Cost.EWB) > thread.limit) yield this.ewbAt(thread, page, slot);
-    const result = this.ewb(thread, page, slot);
+    const tracked = yield* this.track(thread, owner);
+    this.checkTracking(thread, tracked);
+    if (this.pay(thread, page, tracked === SgxCode.SUCCESS) > thread.limit)
+      yield this.ewbAt(thread, page, slot);
+    let result: LeafResult;
+    do result = this.ewb(thread, page, slot);
+    while (isExit(result) && (yield* servedByHost(this.hardware, thread)));
     if (result !== SgxCode.NOT_TRACKED) return result;
     yield* this.collect(thread, owner);
     yield* this.interrupt(thread);
-    if (thread.spend(Cost.EWB) > thread.limit) yield this.ewbAt(thread, page, slot);
-    return this.ewb(thread, page, slot);
+    if (this.pay(thread, page, false) > thread.limit) yield this.ewbAt(thread, page, slot);
+    do result = this.ewb(thread, page, slot);
+    while (isExit(result) && (yield* servedByHost(this.hardware, thread)));
+    return result;
+  }
+
+  /**
+   * Pays for the next EWB, before it is known whether it will be refused: for a refusal if it would be now.
+   *
+   * @param isCycleBegun ETRACK has succeeded directly before; else only a missing one is looked for
+   * @returns time
+   */
+  protected pay(thread: Thread, page: PageIndex, isCycleBegun: boolean): number {
+    const isUntracked = this.hardware.isUntracked?.(page, isCycleBegun) ?? false;
+    this.paid = isUntracked ? Cost.EWB_REFUSED : Cost.EWB;
+    return thread.spend(this.paid);
   }
 
   /** Op to yield before {@link ewb}. */

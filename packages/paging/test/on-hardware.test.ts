@@ -65,6 +65,7 @@ function setUp() {
       if (sender.spend(Cost.IPI_FIXED) > sender.limit) yield hardware.leafAt(SECS);
       return CPUS.filter((cpu) => cpu !== sender.cpu && targets.has(cpu) && hardware.aex(cpu)).length;
     },
+    *kick() {},
   };
   const shared = { hardware, probe: null, slots, backing };
   const cpus = new PlainCpuSet();

@@ -2,6 +2,7 @@ import type { IpiSender, LeafResult, TrackedOwner } from '@epckit/interface';
 import { Cost, LeafFault, Mode, op, SgxCode } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import { MaskBeforeTrack } from '../examples/mask-before-track.js';
+import { emptyBlob } from '../src/empty-blob.js';
 import { createBackingStore, createEtrack, createVersionSlots } from '../src/index.js';
 import { WriteBack } from '../src/recipes.js';
 import { drive, loggingProbe, PlainCpuSet, soleThread } from './drive.js';
@@ -35,6 +36,7 @@ function setUp(results: LeafResult[], Recipe: typeof WriteBack = WriteBack) {
       log.push(`IPI ${[0, 1, 2, 3].filter((cpu) => cpus.has(cpu)).join(',')}`);
       return 1;
     },
+    *kick() {},
   };
   const tracker = createEtrack(hardware);
   const writer = new Recipe({ hardware, tracker, ipi, probe, slots, backing, cpus: new PlainCpuSet() });
@@ -100,7 +102,9 @@ describe('write-back', () => {
     expect(write(20, 5)).toBe(-PAGE_NOT_BLOCKED);
     expect(log).toEqual(['EWB(20, 2:0) 10', 'warn sgx_encl_ewb']);
     expect(used(slots)).toEqual([0]);
-    expect(backing.isFresh(5)).toBe(true);
+    const blob = emptyBlob();
+    backing.fetch(5, blob);
+    expect(blob).toEqual(emptyBlob());
     expect(write(21, 6)).toBe(0);
   });
 

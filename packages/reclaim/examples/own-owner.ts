@@ -71,7 +71,7 @@ const lists = createReclaimLists({
 const parts = { lists, pool: pool as PagePool, probe: null };
 const batch = new Batch({ ...parts, frames, owners, charge: null });
 const reclaimer = createReclaimer(
-  { batchPages: 16, daemon: thread.id },
+  { batchPages: 16, daemons: [{ thread: thread.id }] },
   { ...parts, batch, wake: watermarks({ low: 32, high: 64 }), locks: machine },
 );
 

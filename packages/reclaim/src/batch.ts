@@ -8,6 +8,7 @@ import type {
   PreparedResult,
   Probe,
   ReclaimLists,
+  ReclaimRequest,
   Routine,
   Thread,
   VerdictId,
@@ -47,33 +48,52 @@ export class Batch {
 
   /**
    * Runs one batch over `victims.length` pages at most. Several batches may run at the same time, each with
-   * its own `victims`.
+   * its own `victims` and its own `request`.
    *
-   * @param group subtree to reclaim from, `0` for everything
+   * @param request what to reclaim; the pages that became free are added to its count
    * @param isDirect in the context of an allocation; for the trace point only
    * @returns pages that became free
    */
-  *run(thread: Thread, group: number, victims: Int32Array, isDirect: boolean): Routine<number> {
-    const isolated = yield* this.components.lists.isolate(thread, group, victims, victims.length);
-    const prepared = yield* this.prepareAll(thread, victims, isolated);
+  *run(thread: Thread, request: ReclaimRequest, victims: Int32Array, isDirect: boolean): Routine<number> {
+    const { lists, probe } = this.components;
+    const before = request.lookedAt;
+    const isolated = yield* lists.isolate(thread, request, victims);
+    const prepared = yield* this.prepareAll(thread, victims, isolated, request.isAgeIgnored);
     const blocked = yield* this.blockAll(thread, victims, prepared);
     const freed = yield* this.writeAll(thread, victims, blocked);
-    this.components.probe?.batchEnded(thread.id, isolated, freed, isDirect);
+    request.evicted += freed;
+    probe?.batchEnded(thread.id, isolated, freed, isDirect);
+    if (request.target !== 0)
+      probe?.groupReclaimed?.(thread.id, request.target, request.lookedAt - before, freed);
     return freed;
   }
 
   /** Ages and reserves in order; moves the pages that go on to the front of `victims`. */
-  protected *prepareAll(thread: Thread, victims: Int32Array, count: number): Routine<number> {
+  protected *prepareAll(
+    thread: Thread,
+    victims: Int32Array,
+    count: number,
+    isAgeIgnored: boolean,
+  ): Routine<number> {
     let kept = 0;
     for (let i = 0; i < count; i++) {
       const page = victims[i] as number;
+      if (!this.hasSlot(kept)) {
+        yield* this.skip(thread, page, Verdict.BUSY);
+        continue;
+      }
       const owner = this.ownerOf(page);
-      const isYoung = yield* owner.young(thread, page);
-      const prepared = isYoung ? Prepared.BUSY : yield* owner.prepare(thread, page, false);
+      const isYoung = !isAgeIgnored && (yield* owner.young(thread, page));
+      const prepared = isYoung ? Prepared.BUSY : yield* owner.prepare(thread, page);
       if (prepared === Prepared.READY) victims[kept++] = page;
       else yield* this.skip(thread, page, isYoung ? Verdict.YOUNG : verdictOf(prepared));
     }
     return kept;
+  }
+
+  /** May another page go on, when `kept` of them do already? Here always. */
+  protected hasSlot(_kept: number): boolean {
+    return true;
   }
 
   /** Removes mappings and executes EBLOCK, page by page; moves the pages that go on to the front. */
@@ -115,7 +135,7 @@ export class Batch {
     this.clearTracked(page);
     this.components.probe?.reclaimVerdict(thread.id, page, isFreed ? Verdict.EVICTED : Verdict.KEPT);
     if (!isFreed) return;
-    if (this.components.charge !== null) yield* this.uncharge(thread, page, this.components.charge);
+    if (this.components.charge !== null) yield* this.components.charge.uncharge(thread, page);
     yield* this.components.pool.give(thread, page);
   }
 
@@ -148,13 +168,6 @@ export class Batch {
   protected clearTracked(page: PageIndex): void {
     const { frames } = this.components;
     frames.setFlags(page, frames.peekFlags(page) & ~FrameFlag.TRACKED);
-  }
-
-  /** Gives the charge back while nobody else can have the page. */
-  protected *uncharge(thread: Thread, page: PageIndex, charge: ChargeController): Routine<void> {
-    const { frames } = this.components;
-    yield* charge.uncharge(thread, frames.group(page));
-    frames.setGroup(page, 0);
   }
 }
 

@@ -4,11 +4,11 @@ import type {
   FrameTable,
   GroupId,
   LockFactory,
-  Op,
   OwnerRegistry,
   PageIndex,
   Probe,
   ReclaimLists,
+  ReclaimRequest,
   Routine,
   SharedNumber,
   SpinLock,
@@ -41,7 +41,6 @@ export function createReclaimLists(components: ReclaimListsComponents): ReclaimL
 
 /** One list for all pages. A recipe. */
 export class GlobalLists implements ReclaimLists {
-  readonly emptyReading: Op;
   /** Frame table. */
   protected readonly frames: FrameTable;
   /** Chooses victims. */
@@ -60,7 +59,6 @@ export class GlobalLists implements ReclaimLists {
     this.#probe = components.probe;
     this.lock = components.locks.spinLock('reclaimer_lock');
     this.listed = components.locks.sharedNumber('reclaimable pages', 0);
-    this.emptyReading = this.listed.reading;
   }
 
   *mark(thread: Thread, page: PageIndex): Routine<void> {
@@ -89,13 +87,15 @@ export class GlobalLists implements ReclaimLists {
     return result;
   }
 
-  isEmpty(thread: Thread, _target: GroupId): boolean {
+  *isEmpty(thread: Thread, _target: GroupId): Routine<boolean> {
+    if (thread.clock > thread.limit) yield this.listed.reading;
     return this.listed.read(thread) === 0;
   }
 
-  *isolate(thread: Thread, _target: GroupId, victims: Int32Array, max: number): Routine<number> {
+  *isolate(thread: Thread, request: ReclaimRequest, victims: Int32Array): Routine<number> {
     while (this.lock.mustWait(thread)) yield this.lock.acquire;
-    const looked = this.policy.isolate(victims, max);
+    const looked = this.policy.isolate(victims, Math.min(request.maxPages, victims.length));
+    request.lookedAt += looked;
     if (thread.spend(Cost.STEP) > thread.limit) yield this.listed.adding;
     this.listed.add(thread, -looked);
     let kept = 0;

@@ -1,4 +1,4 @@
-import { Blocked, Pin, Prepared, Written } from '@epckit/interface';
+import { Blocked, NONE, Pin, Prepared, Written } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import { Fixture } from './fixture.js';
 import type { PageScript } from './scripted-owner.js';
@@ -32,7 +32,7 @@ describe('a batch', () => {
       'give 5',
       'batch 1 1 direct',
     ]);
-    expect(fixture.frames.group(5)).toBe(0);
+    expect(fixture.frames.group(5)).toBe(NONE);
   });
 
   it('puts a skipped page back at the tail before it puts the owner', () => {

@@ -9,6 +9,7 @@ import type {
   PagePool,
   Probe,
   ReclaimLists,
+  ReclaimRequest,
   Routine,
   SharedNumber,
   Thread,
@@ -78,7 +79,7 @@ export class Fixture {
     const parts = { frames, lists, owners, pool, charge, probe };
     this.batch = options.createBatch?.(parts) ?? new Batch(parts);
     const wake = watermarks({ low: options.lowPages ?? 0, high: options.highPages ?? 0 });
-    const settings = { batchPages: options.batchPages ?? 4, daemon: this.ksgxd.id };
+    const settings = { batchPages: options.batchPages ?? 4, daemons: [{ thread: this.ksgxd.id }] };
     this.reclaimer = createReclaimer(settings, { lists, batch: this.batch, pool, wake, locks, probe });
   }
 
@@ -99,6 +100,11 @@ export class Fixture {
       this.run((thread) => this.lists.mark(thread, page));
     }
     this.log.length = 0;
+  }
+
+  /** A request for pages of everybody. */
+  request(maxPages: number): ReclaimRequest {
+    return { target: 0, maxPages, isAgeIgnored: false, lookedAt: 0, evicted: 0 };
   }
 
   /** Starts the daemon. */
@@ -149,6 +155,10 @@ export class PlainPool implements PagePool {
     return this.#frames.length(this.#list);
   }
 
+  freeReadingOn(): number {
+    return this.freeReading;
+  }
+
   freeCount(thread: Thread): number {
     return this.#count.read(thread);
   }
@@ -183,6 +193,9 @@ function logProbe(log: string[]): Probe {
       log.push(`batch ${isolated} ${evicted} ${direct ? 'direct' : 'daemon'}`);
     },
     daemonWoken: (_thread, _daemon, wasAsleep) => void log.push(wasAsleep ? 'woken' : 'woken already'),
+    groupReclaimed: (_thread, target, lookedAt, evicted) => {
+      log.push(`group ${target}: ${evicted} of ${lookedAt}`);
+    },
     daemonRuns: (_daemon, running) => void log.push(running ? 'runs' : 'sleeps'),
   };
   return heard as Probe;
@@ -191,15 +204,18 @@ function logProbe(log: string[]): Probe {
 /** A controller that charges nothing and notes what is given back. */
 function logCharge(log: string[], frames: FrameTable): ChargeController {
   return {
-    charge: function* charge(): Routine<number> {
+    *charge(): Routine<number> {
       return 0;
     },
-    refusedBy: () => 0,
-    uncharge: function* uncharge(_thread, group): Routine<void> {
-      const tracked = [...Array(frames.pageCount).keys()].filter(
-        (page) => frames.group(page) === group && (frames.flags(page) & FrameFlag.TRACKED) !== 0,
-      );
-      log.push(`uncharge group ${group}${tracked.length > 0 ? ' tracked' : ''}`);
+    *cancel(): Routine<void> {},
+    *assign(): Routine<void> {},
+    *reclaimDirect(): Routine<void> {},
+    refusedBy: () => NONE,
+    *uncharge(_thread, page): Routine<void> {
+      const group = frames.group(page);
+      frames.setGroup(page, NONE);
+      const isTracked = (frames.flags(page) & FrameFlag.TRACKED) !== 0;
+      log.push(`uncharge group ${group}${isTracked ? ' tracked' : ''}`);
     },
   };
 }

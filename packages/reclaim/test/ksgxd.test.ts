@@ -1,4 +1,5 @@
 // biome-ignore-all lint/correctness/useYield: what a test scripts stops nowhere
+import { NONE } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import { createReclaimer, watermarks } from '../src/index.js';
 import { Fixture } from './fixture.js';
@@ -41,19 +42,19 @@ describe('the daemon', () => {
       fixture.run((thread) => fixture.pool.take(thread));
       wakes.push(
         fixture.run(function* look(thread) {
-          if (thread.clock > thread.limit) yield fixture.reclaimer.freeReading;
-          return fixture.reclaimer.isLow(thread);
+          if (thread.clock > thread.limit) yield fixture.reclaimer.freeReadingOn(NONE);
+          return fixture.reclaimer.isLow(thread, NONE);
         }),
       );
     }
     expect(wakes).toEqual([false, false, true, true]);
-    fixture.run((thread) => fixture.reclaimer.wakeIfUseful(thread));
+    fixture.run((thread) => fixture.reclaimer.wakeIfUseful(thread, 0));
     fixture.machine.runKernelThreads();
     expect(daemonLog(fixture)).toEqual(['woken', 'runs', 'batch 4 4 daemon', 'sleeps']);
     expect(fixture.reclaimable()).toEqual([]);
     for (let free = 4; free > 0; free--) fixture.run((thread) => fixture.pool.take(thread));
     fixture.log.length = 0;
-    fixture.run((thread) => fixture.reclaimer.wakeIfUseful(thread));
+    fixture.run((thread) => fixture.reclaimer.wakeIfUseful(thread, 0));
     expect(fixture.log).toEqual([]);
   });
 
@@ -104,8 +105,13 @@ describe('the daemon', () => {
 describe('the marks', () => {
   it('say when to wake and when to go on', () => {
     const wake = watermarks({ low: 32, high: 64 });
-    expect([31, 32, 63, 64].map((free) => wake.shouldWake(free))).toEqual([true, false, false, false]);
-    expect([31, 32, 63, 64].map((free) => wake.shouldContinue(free))).toEqual([true, true, true, false]);
+    expect([31, 32, 63, 64].map((free) => wake.shouldWake(free, NONE))).toEqual([true, false, false, false]);
+    expect([31, 32, 63, 64].map((free) => wake.shouldContinue(free, NONE))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
   });
 
   it.each([
@@ -138,7 +144,7 @@ it.each([0, -1, 2.5, Number.NaN])('a batch of %d pages is refused', (batchPages)
     wake: watermarks({ low: 0, high: 0 }),
     probe: null,
   };
-  expect(() => createReclaimer({ batchPages, daemon: ksgxd.id }, components)).toThrowError(
+  expect(() => createReclaimer({ batchPages, daemons: [{ thread: ksgxd.id }] }, components)).toThrowError(
     expect.objectContaining({ code: 'EPCKIT_MISUSE' }),
   );
 });

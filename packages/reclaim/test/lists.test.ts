@@ -9,7 +9,7 @@ describe('reclaimable pages', () => {
     fixture.mark(4, 2, 9);
     expect(fixture.reclaimable()).toEqual([4, 2, 9]);
     expect([4, 2, 9, 3].map((page) => fixture.isTracked(page))).toEqual([true, true, true, false]);
-    expect(fixture.run(isEmpty(fixture))).toBe(false);
+    expect(fixture.run((thread) => fixture.lists.isEmpty(thread, 0))).toBe(false);
   });
 
   it('keep their other flags', () => {
@@ -33,7 +33,7 @@ describe('reclaimable pages', () => {
     const fixture = new Fixture();
     fixture.mark(4, 2);
     const victims = new Int32Array(1);
-    expect(fixture.run((thread) => fixture.lists.isolate(thread, 0, victims, 1))).toBe(1);
+    expect(fixture.run((thread) => fixture.lists.isolate(thread, fixture.request(1), victims))).toBe(1);
     expect(fixture.run((thread) => fixture.lists.unmark(thread, 4))).toBe(-Errno.EBUSY);
     expect([fixture.isTracked(4), fixture.reclaimable()]).toEqual([true, [2]]);
     fixture.run((thread) => fixture.lists.putBack(thread, 4, Verdict.YOUNG));
@@ -45,7 +45,7 @@ describe('reclaimable pages', () => {
     const fixture = new Fixture();
     fixture.mark(4, 2, 9);
     const victims = new Int32Array(8).fill(-1);
-    expect(fixture.run((thread) => fixture.lists.isolate(thread, 0, victims, 2))).toBe(2);
+    expect(fixture.run((thread) => fixture.lists.isolate(thread, fixture.request(2), victims))).toBe(2);
     expect([[...victims], fixture.log]).toEqual([
       [4, 2, -1, -1, -1, -1, -1, -1],
       ['get 4', 'get 2'],
@@ -57,7 +57,7 @@ describe('reclaimable pages', () => {
     fixture.mark(4, 2, 9);
     fixture.owner.scripts.set(4, { get: Pin.GONE });
     const victims = new Int32Array(2);
-    expect(fixture.run((thread) => fixture.lists.isolate(thread, 0, victims, 2))).toBe(1);
+    expect(fixture.run((thread) => fixture.lists.isolate(thread, fixture.request(2), victims))).toBe(1);
     expect([victims[0], fixture.isTracked(4), fixture.frames.listOf(4)]).toEqual([2, false, 0]);
     expect(fixture.log).toEqual(['get 4', 'GONE 4', 'get 2']);
     expect(fixture.reclaimable()).toEqual([9]);
@@ -67,12 +67,12 @@ describe('reclaimable pages', () => {
     const fixture = new Fixture();
     fixture.mark(4);
     const victims = new Int32Array(2);
-    fixture.run((thread) => fixture.lists.isolate(thread, 0, victims, 2));
-    expect(fixture.run(isEmpty(fixture))).toBe(true);
+    fixture.run((thread) => fixture.lists.isolate(thread, fixture.request(2), victims));
+    expect(fixture.run((thread) => fixture.lists.isEmpty(thread, 0))).toBe(true);
     fixture.run((thread) => fixture.lists.putBack(thread, 4, Verdict.BUSY));
-    expect(fixture.run(isEmpty(fixture))).toBe(false);
+    expect(fixture.run((thread) => fixture.lists.isEmpty(thread, 0))).toBe(false);
     fixture.run((thread) => fixture.lists.unmark(thread, 4));
-    expect(fixture.run(isEmpty(fixture))).toBe(true);
+    expect(fixture.run((thread) => fixture.lists.isEmpty(thread, 0))).toBe(true);
   });
 
   it('end where the walk ends', () => {
@@ -93,10 +93,3 @@ describe('the owner registry', () => {
     );
   });
 });
-
-function isEmpty(fixture: Fixture) {
-  return function* look(thread: Parameters<typeof fixture.lists.isEmpty>[0]) {
-    if (thread.clock > thread.limit) yield fixture.lists.emptyReading;
-    return fixture.lists.isEmpty(thread, 0);
-  };
-}

@@ -29,13 +29,14 @@ describe('a poisoned page (L-06)', () => {
     for (const page of [0, 1]) frames.setOwner(page, owner.kind, 1, page);
     run(thread, lists.mark(thread, 1));
     const victims = new Int32Array(1);
-    run(thread, lists.isolate(thread, 0, victims, 1));
+    const request = { target: 0, maxPages: 1, isAgeIgnored: false, lookedAt: 0, evicted: 0 };
+    run(thread, lists.isolate(thread, request, victims));
     for (const page of [0, 1]) frames.setPoisoned(page);
     run(thread, lists.mark(thread, 0));
     run(thread, lists.putBack(thread, 1, Verdict.YOUNG));
     const listed = [0, 1].map((page) => (frames.listOf(page) === 0 ? NaN : page));
     expect(listed).toEqual(expected);
-    expect(lists.isEmpty(thread, 0)).toBe(Number.isNaN(expected[0]));
+    expect(run(thread, lists.isEmpty(thread, 0))).toBe(Number.isNaN(expected[0]));
     expect(frames.flags(1) & FrameFlag.TRACKED).toBe(Number.isNaN(expected[0]) ? 0 : FrameFlag.TRACKED);
   });
 });

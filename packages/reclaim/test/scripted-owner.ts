@@ -54,8 +54,8 @@ export class ScriptedOwner implements PageOwner {
     return this.scripts.get(page)?.young ?? false;
   }
 
-  *prepare(_thread: Thread, page: PageIndex, force: boolean): Routine<PreparedResult> {
-    this.#called(force ? 'prepare by force' : 'prepare', page);
+  *prepare(_thread: Thread, page: PageIndex): Routine<PreparedResult> {
+    this.#called('prepare', page);
     return this.scripts.get(page)?.prepare ?? Prepared.READY;
   }
 

@@ -43,7 +43,7 @@ export function compose(pageCount: number, log: string[]): ExampleStack {
   const batch = new Batch({ frames, lists, owners, pool, charge: null, probe });
   const ksgxd = machine.createThread({ name: 'ksgxd', cpu: 1, isKernel: true });
   const reclaimer = createReclaimer(
-    { batchPages: 16, daemon: ksgxd.id },
+    { batchPages: 16, daemons: [{ thread: ksgxd.id }] },
     { lists, batch, pool, wake: watermarks({ low: 0, high: 0 }), locks: machine, probe },
   );
   const allocator = createPageAllocator({ frames, pool, reclaimer, charge: null });

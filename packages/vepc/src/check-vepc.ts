@@ -1,6 +1,8 @@
 import type { FrameTable, PageIndex, SgxHardware } from '@epckit/interface';
 import { NONE, OwnerKind, PageType } from '@epckit/interface';
 import type { VepcDriver } from './driver.js';
+import type { Oversub } from './oversub/oversub.js';
+import { versionPageRecord } from './oversub/version-pages.js';
 import type { Vepc } from './vepc.js';
 
 /** A broken invariant of virtual EPC, as plain data. */
@@ -14,6 +16,8 @@ export interface VepcViolation {
 interface Audit {
   readonly frames: FrameTable;
   readonly hardware: SgxHardware;
+  /** Host reclaim, or null. */
+  readonly oversub: Oversub | null;
   /** Where each page is known. */
   readonly places: Map<PageIndex, string>;
   report(rule: string, message: string): void;
@@ -25,7 +29,8 @@ interface Audit {
  *
  * - VE-1: each guest page is in exactly one place, an entry of a live instance or the zombie list, and none is lost
  * - VE-2: frame table and entry agree on owner and page; a zombie's owner is an instance that is gone
- * - VE-3: a guest page is not reclaimable: without flags, and on no list but that of the zombies
+ * - VE-3: a guest page of an instance without reclaim is not reclaimable: without flags, and on no list but that of the
+ *   zombies
  * - VE-4: a zombie is a valid SECS
  * - VE-5: the SECS of a guest's page is a guest page too; an unused page has no SECS
  * - VE-6: only pages with an entry are mapped
@@ -33,13 +38,13 @@ interface Audit {
  * @returns violations, empty for a sound driver
  */
 export function checkVepc(
-  driver: Pick<VepcDriver, 'instances' | 'zombies'>,
+  driver: Pick<VepcDriver, 'instances' | 'zombies'> & Partial<Pick<VepcDriver, 'oversub'>>,
   frames: FrameTable,
   hardware: SgxHardware,
 ): VepcViolation[] {
   const violations: VepcViolation[] = [];
   const report = (rule: string, message: string) => void violations.push({ rule, message });
-  const audit: Audit = { frames, hardware, places: new Map(), report };
+  const audit: Audit = { frames, hardware, oversub: driver.oversub ?? null, places: new Map(), report };
   const instances = driver.instances();
   for (const vepc of instances) checkInstance(audit, vepc);
   const live = new Set(instances.map(({ id }) => id));
@@ -61,10 +66,16 @@ function checkInstance(audit: Audit, vepc: Vepc): void {
         'VE-2',
         `The frame table does not know EPC page ${page} as page ${index} of instance ${vepc.id}.`,
       );
-    if (frames.listOf(page) !== 0) report('VE-3', `EPC page ${page} is on a list.`);
+    const mayBeListed = audit.oversub?.instance(vepc.id) !== undefined || frames.group(page) !== NONE;
+    if (frames.listOf(page) !== 0 && !mayBeListed) report('VE-3', `EPC page ${page} is on a list.`);
   }
   if (count !== vepc.pages.count)
     report('VE-1', `Instance ${vepc.id} counts ${vepc.pages.count} pages and has ${count}.`);
+  for (const [number, page] of audit.oversub?.instance(vepc.id)?.versionArrays.entries() ?? []) {
+    place(audit, page, `version array page ${number} of instance ${vepc.id}`);
+    if (frames.record(page) !== versionPageRecord(number))
+      report('VE-2', `The frame table does not know EPC page ${page} as a version array page.`);
+  }
   checkMappings(audit, vepc);
 }
 
@@ -93,13 +104,15 @@ function place({ places, report }: Audit, page: PageIndex, where: string): void 
   places.set(page, where);
 }
 
-function checkPage({ frames, hardware, places, report }: Audit, page: PageIndex): void {
+function checkPage({ frames, hardware, oversub, places, report }: Audit, page: PageIndex): void {
   const isGuest = frames.kind(page) === OwnerKind.GUEST;
   if (isGuest && !places.has(page)) report('VE-1', `EPC page ${page} is lost.`);
   if (!isGuest && places.has(page))
     report('VE-1', `EPC page ${page} is ${places.get(page)} and not the guest's.`);
   if (!isGuest) return;
-  if (frames.flags(page) !== 0) report('VE-3', `EPC page ${page} has flags ${frames.flags(page)}.`);
+  const isReclaimable = oversub?.instance(frames.owner(page)) !== undefined;
+  if (frames.flags(page) !== 0 && !isReclaimable)
+    report('VE-3', `EPC page ${page} has flags ${frames.flags(page)}.`);
   if (!hardware.isValid(page)) return;
   const { secs, type } = hardware.entry(page);
   if (type === PageType.SECS || type === PageType.VA) return;

@@ -8,6 +8,8 @@ import type {
   Probe,
   SgxHardware,
 } from '@epckit/interface';
+import type { VepcInterrupts } from './kill.js';
+import type { OversubComponents } from './oversub/components.js';
 
 /**
  * Calls of the driver into the rest of the kernel that can fail for want of memory: `kmalloc` (a new instance), `xa`
@@ -47,4 +49,8 @@ export interface VepcComponents {
   readonly launchControl: LaunchControl | null;
   /** Which calls into the kernel fail; `null` or left out: none. */
   readonly failures?: VepcFailures | null;
+  /** Needed to kill instances; `null` or left out: nobody does, and their references are not counted. */
+  readonly interrupts?: VepcInterrupts | null;
+  /** Host reclaim of guest pages; `null` or left out: no page of a guest is ever reclaimed, as in mainline. */
+  readonly oversub?: OversubComponents | null;
 }

@@ -3,12 +3,18 @@ import { MisuseError } from '@epckit/interface';
 import type { VepcComponents } from './components.js';
 import { VepcFaultHandler } from './fault.js';
 import { GuestLeaves } from './guest-leaves.js';
+import type { VepcInterrupts } from './kill.js';
+import { VepcKiller, VepcOwner } from './kill.js';
 import { KvmLeaves } from './kvm-leaves.js';
 import { VepcMapper } from './map.js';
+import { OversubMapper } from './oversub/mapper.js';
+import { Oversub } from './oversub/oversub.js';
+import type { OversubRecipes } from './oversub/recipes.js';
+import { OversubRemoveAll } from './oversub/remove-all.js';
 import { VepcPages } from './pages.js';
 import type { VepcReleaserParts } from './release.js';
-import { VepcReleaser } from './release.js';
-import { RemoveAll } from './remove-all.js';
+import { requireUnmapped, VepcReleaser } from './release.js';
+import { LockingRemoveAll, RemoveAll } from './remove-all.js';
 import { Vepc } from './vepc.js';
 import { ZombieSecs } from './zombies.js';
 
@@ -31,6 +37,8 @@ export interface VepcDriverRecipes {
   readonly removeAll?: (components: VepcComponents, pages: VepcPages) => RemoveAll;
   /** Makes what releases an instance. */
   readonly releaser?: (parts: VepcReleaserParts) => VepcReleaser;
+  /** Steps of host reclaim. */
+  readonly oversub?: OversubRecipes;
 }
 
 /** The device `/dev/sgx_vepc`: its open files, and one object per operation. */
@@ -47,6 +55,10 @@ export class VepcDriver {
   readonly kvm: KvmLeaves;
   /** Leaves that a guest executes. */
   readonly guest: GuestLeaves;
+  /** Host reclaim of guest pages, or null. */
+  readonly oversub: Oversub | null;
+  /** Instances as owners that can be killed; null: nobody kills, or host reclaim has an owner of its own. */
+  readonly owner: VepcOwner | null;
 
   readonly #components: VepcComponents;
   readonly #releaser: VepcReleaser;
@@ -58,15 +70,33 @@ export class VepcDriver {
     this.#components = components;
     this.#nextOwner = firstOwner;
     const pages = new VepcPages(components);
-    this.mapper = new VepcMapper();
-    this.faults = recipes.faults?.(components) ?? new VepcFaultHandler(components);
-    this.removeAll = recipes.removeAll?.(components, pages) ?? new RemoveAll(components, pages);
+    const faults = recipes.faults?.(components) ?? new VepcFaultHandler(components);
+    const { interrupts = null } = components;
+    // A kill frees pages, and without the lock REMOVE_ALL could meet one in other hands.
+    const RemoveAllRecipe = interrupts === null ? RemoveAll : LockingRemoveAll;
+    const removeAll = recipes.removeAll?.(components, pages) ?? new RemoveAllRecipe(components, pages);
     this.zombies = new ZombieSecs(components, pages);
     this.kvm = new KvmLeaves(components);
     this.guest = new GuestLeaves(components, this.kvm);
     const forget = (vepc: Vepc) => void this.#instances.delete(vepc.id);
     const parts = { pages, zombies: this.zombies, forget };
     this.#releaser = recipes.releaser?.(parts) ?? new VepcReleaser(parts);
+    const { oversub = null } = components;
+    this.owner = oversub === null && interrupts !== null ? this.#createOwner(interrupts, pages) : null;
+    if (oversub === null) {
+      this.oversub = null;
+      this.mapper = new VepcMapper();
+      this.faults = faults;
+      this.removeAll = removeAll;
+      return;
+    }
+    const base = { releaser: this.#releaser, faults };
+    const reclaim = new Oversub(components, oversub, pages, base, recipes.oversub ?? {});
+    this.oversub = reclaim;
+    this.mapper = new OversubMapper(reclaim, reclaim.versions);
+    this.faults = reclaim.handler;
+    const served = [components, pages, removeAll, reclaim, reclaim.dropper] as const;
+    this.removeAll = recipes.oversub?.removeAll?.(...served) ?? new OversubRemoveAll(...served);
   }
 
   /**
@@ -77,14 +107,28 @@ export class VepcDriver {
    */
   open(pageCount: number): Vepc | null {
     if (this.#components.failures?.fails('kmalloc') === true) return null;
-    const vepc = new Vepc(this.#nextOwner, pageCount, this.#components);
+    const vepc = new Vepc(this.#nextOwner, pageCount, this.#components, this.owner !== null);
     this.#instances.set(this.#nextOwner++, vepc);
     return vepc;
   }
 
   /** Last close, after every range was unmapped and the page tables were forgotten. */
   release(thread: Thread, vepc: Vepc): Routine<void> {
-    return this.#releaser.release(thread, vepc);
+    if (this.owner !== null) {
+      requireUnmapped(vepc);
+      vepc.isReleased = true;
+      return this.owner.drop(thread, vepc.id);
+    }
+    return this.oversub?.releaser.close(thread, vepc) ?? this.#releaser.release(thread, vepc);
+  }
+
+  #createOwner(interrupts: VepcInterrupts, pages: VepcPages): VepcOwner {
+    return new VepcOwner({
+      frames: this.#components.frames,
+      killer: new VepcKiller({ interrupts, pages }),
+      instanceOf: (owner) => this.#instances.get(owner) as Vepc,
+      giveBack: (thread, vepc) => this.#releaser.giveBack(thread, vepc),
+    });
   }
 
   /** Instance of an owner id, or undefined: none has it, or it is released. */

@@ -9,6 +9,8 @@ export const VepcFaultResult = {
   NOPAGE: 0,
   /** the process gets SIGBUS; KVM_RUN returns EFAULT */
   SIGBUS: 1,
+  /** the out-of-memory killer is asked: the instance was killed */
+  OOM: 2,
   /** the address-space lock was dropped: the fault starts again */
   RETRY: 3,
 } as const;
@@ -41,9 +43,11 @@ export class VepcFaultHandler {
     const table = mm.table(vepc.id);
     if (table === undefined || !(index >= vma.start && index < vma.end)) throw notMapped(vepc, index);
     while (vepc.lock.mustWait(thread)) yield vepc.lock.acquire;
-    const result = yield* this.handle(thread, table, vepc, index);
+    const { isDying } = vepc;
+    const result = isDying ? -Errno.ENOMEM : yield* this.handle(thread, table, vepc, index);
     vepc.lock.release(thread);
     this.components.probe?.faultHandled(thread.id, vepc.id, index, table.pte[index] !== 0);
+    if (isDying) return VepcFaultResult.OOM;
     if (result === 0) return VepcFaultResult.NOPAGE;
     if (result !== -Errno.EBUSY || !mayRetry) return VepcFaultResult.SIGBUS;
     mm.lock.releaseRead(thread);

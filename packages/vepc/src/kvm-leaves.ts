@@ -11,6 +11,7 @@ import { Cost, Errno, FAULT_FLAG, Leaf, NONE } from '@epckit/interface';
 import type { VepcAddress } from './address.js';
 import { reach } from './address.js';
 import type { VepcComponents } from './components.js';
+import { INTEL_LAUNCH_KEY_HASH } from './kvm/launch-key-hash.js';
 
 /** Fault of a leaf that the host has run for a guest; caller-owned and reused. */
 export interface Trap {
@@ -36,14 +37,14 @@ export interface VirtEinit {
   readonly signature: SigStruct;
   /** EINITTOKEN of the guest, if it has one. */
   readonly token?: InitToken;
-  /** Hash MSRs of the virtual CPU, 64 hexadecimal digits; written only if the processor has launch control. */
+  /**
+   * Hash MSRs of the virtual CPU, 64 hexadecimal digits in the order of memory; written only if the
+   * processor has launch control. Default: Intel's.
+   */
   readonly launchKeyHash?: string;
   /** Do the addresses of SIGSTRUCT, token and SECS lie in the user half? Default: true. */
   readonly isUserRange?: boolean;
 }
-
-/** Intel's launch key: value of the hash MSRs after reset. */
-export const INTEL_LAUNCH_KEY_HASH = 'a6053e051270b7ac6cfbe8ba8b3b413dc4916d99f2b3735dd4f8c05909f9bb3b';
 
 /**
  * Leaves that the host runs on behalf of a guest, with the host addresses of the guest's pages (Linux
@@ -77,13 +78,13 @@ export class KvmLeaves {
   *einit(thread: Thread, argument: VirtEinit, trap: Trap): Routine<number> {
     const { hardware, launchControl } = this.components;
     const { secs, signature, token, isUserRange = true } = argument;
+    if (!isUserRange) return this.refuse(thread, 'sgx_virt_einit');
     // MSRs and leaf belong to one CPU and are not preempted: one point before both.
     const page = reach(secs);
     if (thread.spend(Cost.EINIT) > thread.limit && page !== NONE) {
       yield hardware.leafAt(page, thread.cpu, Leaf.EINIT);
     }
     launchControl?.writeHash(thread.cpu, argument.launchKeyHash ?? INTEL_LAUNCH_KEY_HASH);
-    if (!isUserRange) return this.refuse(thread, 'sgx_virt_einit');
     const result = hardware.einit(thread.cpu, reach(secs), signature, token);
     return isTrap(result, trap) ? -Errno.EFAULT : result;
   }

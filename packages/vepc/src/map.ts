@@ -30,7 +30,9 @@ export class VepcMapper {
     requireRange(vepc, start, end);
     while (mm.lock.mustWaitWrite(thread)) yield mm.lock.acquireWrite;
     vepc.noteAddressSpace(mm);
-    mm.tableFor(vepc.id, vepc.pageCount).map(thread, start, end, prot);
+    const table = mm.tableFor(vepc.id, vepc.pageCount);
+    if (thread.clock > thread.limit) yield table.pteAt(start);
+    table.map(thread, start, end, prot);
     mm.lock.releaseWrite(thread);
     return 0;
   }
@@ -38,7 +40,9 @@ export class VepcMapper {
   /** Removes mappings of a range. The EPC pages stay with the instance. */
   *unmap(thread: Thread, mm: AddressSpace, vepc: Vepc, start: number, end: number): Routine<void> {
     while (mm.lock.mustWaitWrite(thread)) yield mm.lock.acquireWrite;
-    mm.table(vepc.id)?.unmap(thread, start, end);
+    const table = mm.table(vepc.id);
+    if (table !== undefined && thread.clock > thread.limit) yield table.pteAt(start);
+    table?.unmap(thread, start, end);
     mm.lock.releaseWrite(thread);
   }
 

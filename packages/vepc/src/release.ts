@@ -26,10 +26,15 @@ export class VepcReleaser {
     this.parts = parts;
   }
 
-  /** Three passes. A mapping holds the file, so nobody else can reach the instance any more. */
+  /** A mapping holds the file, so nobody else can reach the instance any more. */
   *release(thread: Thread, vepc: Vepc): Routine<void> {
     requireUnmapped(vepc);
     vepc.isReleased = true;
+    yield* this.giveBack(thread, vepc);
+  }
+
+  /** Three passes. */
+  *giveBack(thread: Thread, vepc: Vepc): Routine<void> {
     yield* this.freeChildren(thread, vepc);
     const left = yield* this.freeSecs(thread, vepc);
     yield* this.parts.zombies.retry(thread, left);
@@ -55,7 +60,8 @@ export class VepcReleaser {
   }
 }
 
-function requireUnmapped(vepc: Vepc): void {
+/** @throws MisuseError if something maps the file, or it is closed already */
+export function requireUnmapped(vepc: Vepc): void {
   if (vepc.isReleased) throw new MisuseError(`Instance ${vepc.id} is released already.`);
   const mms = vepc.addressSpaces();
   if (mms.length === 0) return;

@@ -87,6 +87,8 @@ describe('EINIT for a guest', () => {
     const { kvm } = stack.driver;
     stack.run(kvm.einit(stack.thread(1), argument, stack.trap), 1);
     stack.run(kvm.einit(stack.thread(2), { ...argument, launchKeyHash: KEY }, stack.trap), 2);
+    // An address that cannot be one leaves the MSRs alone.
+    stack.run(kvm.einit(stack.thread(3), { ...argument, isUserRange: false }, stack.trap), 3);
     expect(launchKeyHashes).toEqual([`1 ${INTEL_LAUNCH_KEY_HASH}`, `2 ${KEY}`]);
   });
 });

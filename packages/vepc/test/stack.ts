@@ -1,7 +1,15 @@
 import { checkFrames, createFrameTable } from '@epckit/frames';
 import type { HardwareModel } from '@epckit/hardware';
 import { checkEpcm, createSgxHardware } from '@epckit/hardware';
-import type { AddressSpace, PageAllocator, Routine, SecsSource, SgxHardware } from '@epckit/interface';
+import type {
+  AddressSpace,
+  ChargeController,
+  OwnerRegistry,
+  PageAllocator,
+  Routine,
+  SecsSource,
+  SgxHardware,
+} from '@epckit/interface';
 import { NONE, OwnerKind, PageType, Prot, SecInfo } from '@epckit/interface';
 import type { Machine, MachineThread } from '@epckit/machine';
 import { createMachine } from '@epckit/machine';
@@ -36,6 +44,16 @@ export interface StackOptions {
   /** Hash MSRs are written into this. */
   readonly launchKeyHashes?: string[];
   readonly probe?: LogProbe;
+  /** Makes a controller that is charged for pages. */
+  readonly charge?: (parts: StackParts) => ChargeController;
+}
+
+/** What a charge controller is made from. */
+export interface StackParts {
+  readonly machine: Machine;
+  readonly frames: ReturnType<typeof createFrameTable>;
+  readonly owners: OwnerRegistry;
+  readonly reclaimer: Ksgxd;
 }
 
 /** Attributes of a 64-bit debug enclave. */
@@ -96,11 +114,13 @@ export class Stack {
     const { lists } = this;
     const batch = new Batch({ frames, lists, owners, pool, charge: null, probe });
     this.reclaimer = createReclaimer(
-      { batchPages: 16, daemon: this.ksgxd.id },
+      { batchPages: 16, daemons: [{ thread: this.ksgxd.id }] },
       { lists, batch, pool, wake: watermarks({ low: lowPages, high: lowPages }), locks: machine, probe },
     );
     owners.register(new WillingOwner());
-    this.allocator = createPageAllocator({ frames, pool, reclaimer: this.reclaimer, charge: null });
+    const { reclaimer } = this;
+    const charge = options.charge?.({ machine, frames, owners, reclaimer }) ?? null;
+    this.allocator = createPageAllocator({ frames, pool, reclaimer, charge });
     this.driver = this.#createDriver();
     machine.changes = () => frames.changes + hardware.changes;
     this.vmm = this.process();

@@ -1,7 +1,11 @@
 import { EpckitError } from '@epckit/interface';
 import { createRandom } from '@epckit/trace';
-import { checkScenario, type LoadedScenario, scenarioOf } from '../scenario/load-scenario.js';
-import type { ScenarioFile } from '../scenario/schema.js';
+import {
+  type CheckedScenario,
+  checkScenario,
+  type LoadedScenario,
+  scenarioOf,
+} from '../scenario/load-scenario.js';
 import type { YamlSource } from '../scenario/yaml-source.js';
 import { type Assignment, type Vary, withAssignments } from './vary.js';
 
@@ -22,13 +26,13 @@ export interface Combination {
  * @param repeat - seeds per combination: that of the scenario, and others that are drawn from it
  * @throws EpckitError `EPCKIT_ARGUMENT` or `EPCKIT_SCENARIO` that names the key and the value
  */
-export function makeCombinations(
+export async function makeCombinations(
   source: YamlSource,
   varies: readonly Vary[],
   repeat: number,
   path: string,
   cwd: string,
-): readonly Combination[] {
+): Promise<readonly Combination[]> {
   const runCount = varies.reduce((product, { values }) => product * values.length, repeat);
   if (runCount > MAX_RUNS) {
     const message = `The comparison has ${runCount} runs; at most ${MAX_RUNS} are possible.`;
@@ -36,12 +40,14 @@ export function makeCombinations(
       hint: 'Give fewer values or a smaller --repeat.',
     });
   }
-  const combinations = assignmentsOf(varies).map((assignments): Combination => {
+  const combinations: Combination[] = [];
+  for (const assignments of assignmentsOf(varies)) {
     const varied = withAssignments(source, assignments);
-    const file = checkCombination(varied, assignments);
-    const seeds = deriveSeeds(file.seed, repeat);
-    return { assignments, scenarios: seeds.map((seed) => scenarioOf(file, varied, path, cwd, seed)) };
-  });
+    const checked = await checkCombination(varied, assignments, path, cwd);
+    const seeds = deriveSeeds(checked.file.seed, repeat);
+    const scenarios = seeds.map((seed) => scenarioOf(checked, varied, path, cwd, seed));
+    combinations.push({ assignments, scenarios });
+  }
   requireDifferent(combinations);
   return combinations;
 }
@@ -67,9 +73,14 @@ function assignmentsOf(varies: readonly Vary[]): readonly (readonly Assignment[]
   );
 }
 
-function checkCombination(source: YamlSource, assignments: readonly Assignment[]): ScenarioFile {
+async function checkCombination(
+  source: YamlSource,
+  assignments: readonly Assignment[],
+  path: string,
+  cwd: string,
+): Promise<CheckedScenario> {
   try {
-    return checkScenario(source);
+    return await checkScenario(source, path, cwd);
   } catch (error) {
     throw inCombination(error, assignments);
   }

@@ -7,10 +7,18 @@ import { ExitCode, type ExitCodeValue } from '../exit-code.js';
 import type { CliIo } from '../io.js';
 import { type OutputFile, openOutputFile, requireDifferentFiles } from '../output-file.js';
 import { checkEpcFits } from '../run/epc-fit.js';
-import { checkRuns, loadColumns, type TraceSize, traceFiles } from '../run/load-traces.js';
+import {
+  checkRuns,
+  inputFiles,
+  loadColumns,
+  type TraceSize,
+  type TraceUse,
+  traceUses,
+} from '../run/load-traces.js';
 import { createProgressLine, type ProgressLine } from '../run/progress-line.js';
 import { atScenario } from '../run/run-command.js';
 import { readScenario } from '../scenario/load-scenario.js';
+import { plural } from '../scenario/plural.js';
 import { type Combination, inCombination, makeCombinations } from './combinations.js';
 import { comparisonCsv } from './compare-csv.js';
 import { renderComparison } from './compare-table.js';
@@ -40,6 +48,8 @@ export interface CompareOptions {
   readonly csv?: string;
   /** Runs at a time. */
   readonly jobs?: string;
+  /** Checks everything and runs nothing. */
+  readonly dryRun?: boolean;
   /** Neither progress nor table. */
   readonly quiet?: boolean;
 }
@@ -69,8 +79,9 @@ export async function compareCommand(
   const varies = parseVaries(options.vary ?? []);
   const repeat = parseCount('--repeat', options.repeat ?? '1', 1000);
   const jobs = parseCount('--jobs', options.jobs ?? String(availableParallelism()), 1024);
-  const combinations = makeCombinations(await readScenario(path, io.cwd), varies, repeat, path, io.cwd);
-  const files = combinations.flatMap(({ scenarios }) => scenarios.flatMap(traceFiles));
+  const source = await readScenario(path, io.cwd);
+  const combinations = await makeCombinations(source, varies, repeat, path, io.cwd);
+  const files = combinations.flatMap(({ scenarios }) => scenarios.flatMap(inputFiles));
   const inputs = [resolve(io.cwd, path), ...new Set(files)];
   const open = async (name: string | undefined): Promise<OutputFile | null> =>
     name === undefined ? null : openOutputFile(name, io.cwd, inputs);
@@ -80,6 +91,11 @@ export async function compareCommand(
   const progress = createProgressLine(io.stderr, options.quiet === true);
   try {
     await checkAll(combinations, io.cwd, progress);
+    if (options.dryRun === true) {
+      progress.clear();
+      if (options.quiet !== true) io.stdout.write(`${describePlan(combinations, repeat)}\n`);
+      return ExitCode.CLEAN;
+    }
     const folder = options.out === undefined ? null : await openResultFolder(options.out, io.cwd);
     const tasks = await makeTasks(combinations, folder);
     await performAll(path, tasks, folder, jobs, progress, engine);
@@ -97,6 +113,12 @@ export async function compareCommand(
     throw error;
   }
   return ExitCode.CLEAN;
+}
+
+function describePlan(combinations: readonly Combination[], repeat: number): string {
+  const runs = combinations.length * repeat;
+  const count = `${plural(combinations.length, 'combination')}, ${plural(runs, 'run')}`;
+  return `${count}; scenario and traces are in order, and nothing was run.`;
 }
 
 function parseCount(option: string, text: string, most: number): number {
@@ -117,13 +139,13 @@ async function checkAll(
     for (const loaded of scenarios) {
       const sizes = new Map<string, TraceSize>();
       try {
-        for (const [index, { trace }] of loaded.scenario.enclaves.entries()) {
-          const generator = loaded.generators.get(trace);
+        for (const use of traceUses(loaded)) {
+          const generator = loaded.generators.get(use.trace);
           // What a seed changes of a generated trace hardly changes its size: one seed stands for all.
-          const name = JSON.stringify(generator === undefined ? trace : { ...generator, seed: 0 });
-          const size = known.get(name) ?? (await sizeOf(loaded, index, cwd, progress));
+          const name = JSON.stringify(generator === undefined ? use.trace : { ...generator, seed: 0 });
+          const size = known.get(name) ?? (await sizeOf(loaded, use, cwd, progress));
           known.set(name, size);
-          sizes.set(trace, size);
+          sizes.set(use.trace, size);
         }
         checkRuns(loaded, sizes);
         checkEpcFits(loaded, sizes);
@@ -136,13 +158,13 @@ async function checkAll(
 
 async function sizeOf(
   loaded: Combination['scenarios'][number],
-  index: number,
+  use: TraceUse,
   cwd: string,
   progress: ProgressLine,
 ): Promise<TraceSize> {
-  progress.say(`reading ${loaded.scenario.enclaves[index]?.trace}`);
-  const { length, pageNumber } = await loadColumns(loaded, index, cwd);
-  return { length, pageNumber: { length: pageNumber.length } };
+  progress.say(`reading ${use.trace}`);
+  const { length, pageNumber } = await loadColumns(loaded, use, cwd);
+  return { length, pageNumber };
 }
 
 /** Lists the runs in order, with the results that are there already. */

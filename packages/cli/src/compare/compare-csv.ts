@@ -1,14 +1,17 @@
 import { costNames } from '@epckit/interface';
 import type { Comparison } from './comparison.js';
+import { groupOf, groupStatistics } from './group-statistics.js';
 import { causesOf, statistics } from './statistics.js';
 
 /** One row per run: the varied keys, the seed, every statistic, cycles of all threads by cause. */
 export function comparisonCsv({ vary, combinations }: Comparison): string {
+  const paths = Object.keys(combinations[0]?.groups ?? {});
   const head = [
     ...vary.map(({ path }) => path),
     'seed',
     ...statistics.map(({ key }) => key),
     ...costNames.map((cause) => `cycles.${cause}`),
+    ...paths.flatMap((path) => groupStatistics.map(({ key }) => `${path}: ${key}`)),
   ];
   const rows = combinations.flatMap(({ values, runs }) =>
     runs.map(({ seed, report }) => {
@@ -18,6 +21,7 @@ export function comparisonCsv({ vary, combinations }: Comparison): string {
         seed,
         ...statistics.map(({ of }) => of(report)),
         ...costNames.map((cause) => causes[cause] ?? 0),
+        ...paths.flatMap((path) => groupStatistics.map(({ of }) => of(groupOf(report, path)))),
       ];
     }),
   );

@@ -1,6 +1,8 @@
+import { assumptionsOf } from '../run/assumptions.js';
 import { causeName } from '../run/cause-names.js';
 import { textTable } from '../run/text-table.js';
 import type { ComparedCombination, Comparison } from './comparison.js';
+import { groupStatistics } from './group-statistics.js';
 import { type Spread, statistics } from './statistics.js';
 
 /** Causes that the table shows. */
@@ -43,6 +45,8 @@ export function renderComparison(comparison: Comparison, width: number): string 
     `${name}: ${count}, ${runs} of each; ${what}`,
     '',
     tables.join('\n\n'),
+    '',
+    assumptionsOf(combinations.flatMap(({ runs }) => runs.map(({ report }) => report))),
     ...notesOf(comparison),
   ].join('\n');
 }
@@ -55,17 +59,15 @@ function headsOf({ vary, combinations }: Comparison): Row[] {
 }
 
 function rowsOf({ combinations }: Comparison): Row[] {
-  const counts = statistics.flatMap(({ key, title, format }) =>
-    rowsOfSpreads(
-      title,
-      combinations.map((one) => one.statistics[key] as Spread),
-      format,
-    ),
-  );
+  const counts = statistics.flatMap(({ key, title, format }) => {
+    const spreads = combinations.map((one) => one.statistics[key] as Spread);
+    return spreads.every(({ max }) => max === 0) ? [] : rowsOfSpreads(title, spreads, format);
+  });
   const causes = combinations.map(({ cyclesByCause }) => cyclesByCause);
   const locks = combinations.map(({ lockWaitCycles }) => lockWaitCycles);
   return [
     ...counts,
+    ...rowsOfGroups(combinations),
     ...milliseconds('ms of all threads, by cause', combinations, causes, SHOWN_CAUSES, causeTitle),
     ...milliseconds(
       'ms of all threads, by lock waited for',
@@ -75,6 +77,17 @@ function rowsOf({ combinations }: Comparison): Row[] {
       (name) => name,
     ),
   ];
+}
+
+/** Each group under its directory; what is 0 everywhere is left out. */
+function rowsOfGroups(combinations: readonly ComparedCombination[]): Row[] {
+  return Object.keys(combinations[0]?.groups ?? {}).flatMap((path) => {
+    const rows = groupStatistics.flatMap(({ key, title, format }) => {
+      const spreads = combinations.map(({ groups }) => groups?.[path]?.[key] ?? none);
+      return spreads.every(({ max }) => max === 0) ? [] : rowsOfSpreads(`  ${title}`, spreads, format);
+    });
+    return [{ title: `cgroup ${path}`, cells: combinations.map(() => '') }, ...rows];
+  });
 }
 
 const causeTitle = (cause: string) => `${causeName(cause)} (${cause})`;

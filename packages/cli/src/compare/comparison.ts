@@ -1,6 +1,7 @@
 import { costNames } from '@epckit/interface';
 import type { RunReport } from 'epckit';
 import type { Combination } from './combinations.js';
+import { type GroupSpreads, groupSpreads } from './group-statistics.js';
 import { causesOf, type Spread, spreadOf, statistics } from './statistics.js';
 import type { Vary, VaryValue } from './vary.js';
 
@@ -14,6 +15,8 @@ export interface ComparedCombination {
   readonly cyclesByCause: Readonly<Record<string, Spread>>;
   /** Cycles of all threads that waited for a lock, by its name; locks that nobody ever waits for are left out. */
   readonly lockWaitCycles: Readonly<Record<string, Spread>>;
+  /** Statistics of each cgroup over the seeds, by its directory; left out without cgroups. */
+  readonly groups?: GroupSpreads;
   /** One run per seed. */
   readonly runs: readonly {
     /** Seed of the run. */
@@ -64,10 +67,19 @@ export function compareReports(
         ),
         cyclesByCause: spreadParts(costNames, own, base, causesOf),
         lockWaitCycles: spreadParts(lockNames, own, base, lockWaitsOf),
+        ...groupsOf(own, base),
         runs: own.map((report) => ({ seed: report.seed, report })),
       };
     }),
   };
+}
+
+function groupsOf(
+  own: readonly RunReport[],
+  base: readonly RunReport[],
+): Pick<ComparedCombination, 'groups'> {
+  const groups = groupSpreads(own, base);
+  return Object.keys(groups).length === 0 ? {} : { groups };
 }
 
 /** The spread of each part of a sum; parts that are always 0 are left out. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { loadTrace } from '@epckit/trace';
-import type { RunReport, Scenario, TraceColumns } from 'epckit';
+import { type RunReport, type Scenario, scenarioTraces, type TraceColumns } from 'epckit';
 import { generateTrace } from '../run/generate-trace.js';
 import type { LoadedScenario } from '../scenario/load-scenario.js';
 import type { Generator } from '../scenario/resolve.js';
@@ -38,7 +38,7 @@ export type RunFunction = (scenario: Scenario, traces: ReadonlyMap<string, Trace
 
 /** Makes a job of a scenario. */
 export function jobOf({ scenario, generators, folder }: LoadedScenario): RunJob {
-  const names = [...new Set(scenario.enclaves.map(({ trace }) => trace))];
+  const names = scenarioTraces(scenario);
   const sources = names.map((name): TraceSource => {
     const generator = generators.get(name);
     return generator === undefined ? { name, file: resolve(folder, name) } : { name, generator };

@@ -17,6 +17,7 @@ const causeNames: Readonly<Record<CostName, string>> = {
   EBLOCK: 'blocking pages',
   ETRACK: 'starting to track threads',
   EWB: 'writing pages out',
+  EWB_REFUSED: 'trying to write pages out before they are tracked',
   ELDU: 'loading pages back',
   EENTER: 'entering enclaves',
   EEXIT: 'leaving enclaves',
@@ -41,6 +42,8 @@ const causeNames: Readonly<Record<CostName, string>> = {
   LOCK_LOCAL: 'taking locks over from the same node',
   LOCK_REMOTE: 'taking locks over from other nodes',
   IPI_GUEST: 'sending IPIs from a guest',
+  VM_EXIT: 'VM exits and entries',
+  EPT_VIOLATION: 'EPT violations',
   IPI_WAIT: 'waiting for interrupted CPUs',
   CPU_WAIT: 'waiting for a CPU',
 };

@@ -7,6 +7,13 @@ interface Line {
   readonly title: string;
   readonly total: (total: RunReport['total'], report: RunReport) => string;
   readonly enclave: (enclave: EnclaveReport, report: RunReport) => string;
+  /** Left out where this is 0. */
+  readonly unless?: (total: RunReport['total']) => number;
+}
+
+/** A line that is left out where there is nothing of the kind. */
+function whereAny(line: Line, unless: (total: RunReport['total']) => number): Line {
+  return { ...line, unless };
 }
 
 /** A count that the run and each enclave have. */
@@ -60,6 +67,14 @@ const lines: readonly Line[] = [
   { title: '  per 1000 accesses', total: faultRate, enclave: faultRate },
   both('EADD', (counts) => counts.eadd),
   both('EEXTEND', (counts) => counts.eextend),
+  whereAny(
+    both('EAUG', (counts) => counts.eaug),
+    (total) => total.eaug,
+  ),
+  whereAny(
+    both('EACCEPT', (counts) => counts.eaccept),
+    (total) => total.eaccept,
+  ),
   both('ELDU', (counts) => counts.eldu),
   both('EWB', (counts) => counts.ewb),
   both('EWB refused, not tracked yet', (counts) => counts.ewbNotTracked),
@@ -70,16 +85,36 @@ const lines: readonly Line[] = [
   both('ERESUME', (counts) => counts.eresume),
   machineOnly('IPI rounds', (total) => total.ipiRounds),
   machineOnly('CPUs interrupted by IPIs', (total) => total.ipiInterruptedCpus),
+  {
+    title: 'IPI rounds per EWB',
+    total: (_, { perEviction }) => perEviction.ipiRounds.toFixed(3),
+    enclave: () => '',
+  },
+  {
+    title: 'ETRACK per EWB',
+    total: (_, { perEviction }) => perEviction.etrack.toFixed(3),
+    enclave: () => '',
+  },
   machineOnly('ksgxd wake-ups', (total) => total.ksgxdWakeups),
   machineOnly('ksgxd batches', (total) => total.ksgxdBatches),
   machineOnly('direct reclaims', (total) => total.directReclaims),
+  machineOnly('context switches', (total) => total.contextSwitches),
   share('ksgxd duty', (shares) => shares.ksgxdDuty),
   share('evicted by direct reclaim', (shares) => shares.directReclaim),
   share('pages from remote nodes', (shares) => shares.remoteNode),
   latency('µs per load, p50', ({ load }) => [load.count, load.p50Cycles]),
+  latency('µs per load, p90', ({ load }) => [load.count, load.p90Cycles]),
   latency('µs per load, p99', ({ load }) => [load.count, load.p99Cycles]),
   latency('µs per load, longest', ({ load }) => [load.count, load.maxCycles]),
   latency('µs per first touch, p50', ({ firstTouch }) => [firstTouch.count, firstTouch.p50Cycles]),
+  whereAny(
+    latency('µs per page added (EAUG), p50', ({ eaug }) => [eaug.count, eaug.p50Cycles]),
+    (total) => total.eaug,
+  ),
+  whereAny(
+    latency('µs per page added (EAUG), p99', ({ eaug }) => [eaug.count, eaug.p99Cycles]),
+    (total) => total.eaug,
+  ),
   both('version array pages', (counts) => counts.vaPages),
   {
     title: 'peak EPC pages',
@@ -98,7 +133,8 @@ const lines: readonly Line[] = [
 /** Shows the counts of the whole run and of each enclave side by side. */
 export function countTable(report: RunReport): string {
   const head = ['', 'total', ...report.enclaves.map(({ name }) => name)];
-  const rows = lines.map(({ title, total, enclave }) => [
+  const shown = lines.filter(({ unless }) => unless === undefined || unless(report.total) > 0);
+  const rows = shown.map(({ title, total, enclave }) => [
     title,
     total(report.total, report),
     ...report.enclaves.map((one) => enclave(one, report)),

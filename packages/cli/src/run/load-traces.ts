@@ -1,7 +1,9 @@
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { EpckitError } from '@epckit/interface';
 import { isTraceError, loadTrace, type TraceError } from '@epckit/trace';
-import type { TraceColumns } from 'epckit';
+import { scenarioTraces, type TraceColumns, traceNames } from 'epckit';
+import { shownPath } from '../input-file.js';
+import { formatPath, type KeyPath } from '../scenario/key-path.js';
 import type { LoadedScenario } from '../scenario/load-scenario.js';
 import { generateTrace } from './generate-trace.js';
 
@@ -9,8 +11,37 @@ import { generateTrace } from './generate-trace.js';
 export interface TraceSize {
   /** Number of runs. */
   readonly length: number;
-  /** One entry per page. */
-  readonly pageNumber: { readonly length: number };
+  /** Virtual page number of each page. */
+  readonly pageNumber: Float64Array;
+}
+
+/** A key of a scenario that names a trace. */
+export interface TraceUse {
+  /** The trace by the name that the scenario uses. */
+  readonly trace: string;
+  /** Path of the key. */
+  readonly path: KeyPath;
+}
+
+/** All keys that name a trace, each trace once. */
+export function traceUses(loaded: LoadedScenario): readonly TraceUse[] {
+  const { scenario, entries } = loaded;
+  const uses = scenario.enclaves.flatMap(({ trace, moreThreads = [] }, index): TraceUse[] => {
+    const enclave = ['enclaves', entries[index] as number];
+    if (moreThreads.length === 0) return [{ trace, path: [...enclave, 'trace'] }];
+    const names = [trace, ...moreThreads.map((thread) => thread.trace)];
+    return names.map((name, thread) => ({ trace: name, path: [...enclave, 'threads', thread, 'trace'] }));
+  });
+  uses.push(...guestTraceUses(loaded));
+  return uses.filter(({ trace }, at) => uses.findIndex((other) => other.trace === trace) === at);
+}
+
+function guestTraceUses({ scenario, vmEntries }: LoadedScenario): readonly TraceUse[] {
+  return (scenario.vms ?? []).flatMap(({ enclaves }, index) =>
+    enclaves.map(({ trace }, at): TraceUse => {
+      return { trace, path: ['vms', vmEntries[index] as number, 'enclaves', at, 'trace'] };
+    }),
+  );
 }
 
 /**
@@ -31,36 +62,36 @@ export async function loadTraces(
   onFile: (name: string) => void,
 ): Promise<ReadonlyMap<string, TraceColumns>> {
   const traces = new Map<string, TraceColumns>();
-  for (const [index, { trace }] of loaded.scenario.enclaves.entries()) {
-    if (traces.has(trace)) continue;
-    onFile(trace);
-    traces.set(trace, await loadColumns(loaded, index, cwd));
+  for (const use of traceUses(loaded)) {
+    onFile(use.trace);
+    traces.set(use.trace, await loadColumns(loaded, use, cwd));
   }
   checkRuns(loaded, traces);
   return traces;
 }
 
-/** Reads or makes the trace of one enclave. */
+/** Reads or makes one trace. */
 export async function loadColumns(
-  { scenario, generators, folder, source }: LoadedScenario,
-  index: number,
+  { generators, folder, source }: LoadedScenario,
+  { trace: name, path: key }: TraceUse,
   cwd: string,
 ): Promise<TraceColumns> {
-  const name = scenario.enclaves[index]?.trace as string;
   const generator = generators.get(name);
   if (generator !== undefined) return generateTrace(generator);
   const path = resolve(folder, name);
   try {
     return await loadTrace(path, { name: shownPath(path, cwd) });
   } catch (error) {
-    const place = source.locate(['enclaves', index, 'trace']);
+    const place = source.locate(key);
     throw isTraceError(error) ? atScenario(error, place) : error;
   }
 }
 
 /** Files that a scenario reads besides its own. */
-export function traceFiles({ scenario, generators, folder }: LoadedScenario): string[] {
-  const names = scenario.enclaves.map(({ trace }) => trace).filter((trace) => !generators.has(trace));
+export function inputFiles({ scenario, generators, folder }: LoadedScenario): string[] {
+  const names = scenarioTraces(scenario).filter((trace) => !generators.has(trace));
+  const { file } = scenario.costs;
+  if (typeof file === 'string') names.push(file);
   return [...new Set(names)].map((name) => resolve(folder, name));
 }
 
@@ -72,23 +103,33 @@ function atScenario(error: TraceError, place: string): EpckitError {
 }
 
 /** Refuses to replay more runs than there are. @throws EpckitError `EPCKIT_SCENARIO` */
-export function checkRuns(
-  { scenario, source }: LoadedScenario,
-  traces: ReadonlyMap<string, TraceSize>,
-): void {
-  for (const [index, { trace, runs }] of scenario.enclaves.entries()) {
-    const available = traces.get(trace)?.length ?? 0;
+export function checkRuns(loaded: LoadedScenario, traces: ReadonlyMap<string, TraceSize>): void {
+  for (const { runs, names, path } of runUses(loaded)) {
+    const available = Math.min(...names.map((trace) => traces.get(trace)?.length ?? 0));
     if (runs === null || runs <= available) continue;
-    const place = source.locate(['enclaves', index, 'runs']);
-    const message = `${place}: enclaves[${index}].runs is ${runs}, but the trace has ${available} runs.`;
+    const message = `${loaded.source.locate(path)}: ${formatPath(path)} is ${runs}, but the trace has ${available} runs.`;
     throw new EpckitError('EPCKIT_SCENARIO', message, [], {
       hint: 'Leave runs out to replay the whole trace; repeat replays it again.',
     });
   }
 }
 
-/** The shorter of the path from here and the full path; the folder we are in is `.`. */
-function shownPath(path: string, cwd: string): string {
-  const fromHere = relative(cwd, path) || '.';
-  return fromHere.length < path.length ? fromHere : path;
+/** How many runs of which traces are replayed, and where the scenario says so. */
+interface RunUse {
+  readonly runs: number | null;
+  readonly names: readonly string[];
+  readonly path: KeyPath;
+}
+
+function runUses({ scenario, entries, vmEntries }: LoadedScenario): readonly RunUse[] {
+  const native = scenario.enclaves.map((enclave, index): RunUse => {
+    const path = ['enclaves', entries[index] as number, 'runs'];
+    return { runs: enclave.runs, names: traceNames(enclave), path };
+  });
+  const guests = (scenario.vms ?? []).flatMap(({ enclaves }, index) =>
+    enclaves.map(({ runs, trace }, at): RunUse => {
+      return { runs, names: [trace], path: ['vms', vmEntries[index] as number, 'enclaves', at, 'runs'] };
+    }),
+  );
+  return [...native, ...guests];
 }

@@ -8,7 +8,7 @@ import { type OutputFile, openOutputFile, requireDifferentFiles } from '../outpu
 import { type LoadedScenario, loadScenario } from '../scenario/load-scenario.js';
 import { checkEpcFits } from './epc-fit.js';
 import { createEventLog, type EventLog } from './event-log.js';
-import { loadTraces, traceFiles } from './load-traces.js';
+import { inputFiles, loadTraces } from './load-traces.js';
 import { createProgressLine, type ProgressLine } from './progress-line.js';
 import { renderSummary } from './summary.js';
 
@@ -36,7 +36,7 @@ export async function runCommand(
   engine: Engine,
 ): Promise<ExitCodeValue> {
   const loaded = await loadScenario(path, io.cwd);
-  const inputs = [resolve(io.cwd, path), ...traceFiles(loaded)];
+  const inputs = [resolve(io.cwd, path), ...inputFiles(loaded)];
   const open = async (name: string | undefined): Promise<OutputFile | null> =>
     name === undefined ? null : openOutputFile(name, io.cwd, inputs);
   const json = await open(options.json);
@@ -81,12 +81,18 @@ function replayTraces(
 }
 
 /** An error of the model with the place in the scenario in front. */
-export function atScenario(error: unknown, path: string, { scenario, source }: LoadedScenario): unknown {
+export function atScenario(
+  error: unknown,
+  path: string,
+  { scenario, source, entries, vmEntries }: LoadedScenario,
+): unknown {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;
   if (!error.code.startsWith('EPCKIT_')) return error;
   const { details, hint, enclave } = error as Partial<EpckitError> & { readonly enclave?: unknown };
   const index = scenario.enclaves.findIndex(({ name }) => name === enclave);
-  const place = index < 0 ? path : source.locate(['enclaves', index]);
+  const vm = (scenario.vms ?? []).findIndex(({ name }) => name === enclave);
+  const vmPlace = vm < 0 ? path : source.locate(['vms', vmEntries[vm] as number]);
+  const place = index < 0 ? vmPlace : source.locate(['enclaves', entries[index] as number]);
   return new EpckitError(error.code, `${place}: ${error.message}`, details ?? [], {
     ...(hint === undefined ? {} : { hint }),
     cause: error,

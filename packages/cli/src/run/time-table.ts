@@ -19,7 +19,9 @@ interface Cause {
  * for waiting, so that each column adds up to the life of its thread.
  */
 export function timeTable(report: RunReport): string {
-  const threads = [...report.enclaves, { name: 'ksgxd', ...report.ksgxd }];
+  const { enclaves, ksgxd, cgroups, vms = [] } = report;
+  const workers = cgroups === undefined ? [] : [{ name: 'workers', ...cgroups.workers }];
+  const threads = [...enclaves, ...vms, { name: 'ksgxd', ...ksgxd }, ...workers];
   const causes = causesOf(threads.map(({ cyclesByCause }) => cyclesByCause));
   const all = foldCauses('', causes, threads.length);
   const allCycles = sumOf(all.cycles);

@@ -16,9 +16,25 @@ const generator = z.strictObject({
   exponent: z.number().min(0).max(10).default(1).describe('skew of zipf; 0 is uniform'),
 });
 
+/** A thread with references of its own. */
+const thread = z.strictObject({
+  trace: z.string().min(1).optional().describe('page trace of this thread'),
+  generator: generator.optional().describe('makes the trace from the seed; instead of trace'),
+  cpu: z.int().min(0).optional().describe('CPU of this thread; the next one unless given'),
+  start: duration
+    .prefault('0s')
+    .meta({ ...durationMeta, description: 'earliest time at which this thread enters the enclave' }),
+});
+
 /** An enclave of a scenario file. */
 export const enclave = z.strictObject({
   name: z.string().min(1).describe('name in the report; unique'),
+  instances: z
+    .int()
+    .min(1)
+    .max(1024)
+    .default(1)
+    .describe('enclaves of this kind, each with threads and CPUs of its own; their names get a number'),
   trace: z
     .string()
     .min(1)
@@ -33,11 +49,11 @@ export const enclave = z.strictObject({
     .default(1)
     .describe('how often the trace is replayed, one after the other'),
   threads: z
-    .int()
-    .min(1)
-    .max(1024)
+    .union([z.int().min(1).max(1024), z.array(thread).min(1).max(1024)])
     .optional()
-    .describe('threads, each on a CPU of its own; as many as cpus lists, or 1, unless given'),
+    .describe(
+      'threads: a number that share the trace, or a list with a trace for each; as many as cpus lists, or 1, unless given',
+    ),
   deal: z
     .enum(['slices', 'turns', 'copies'])
     .default('slices')
@@ -48,6 +64,14 @@ export const enclave = z.strictObject({
     .optional()
     .describe('CPU of its first thread, the others follow; the next one of the list (from 0) unless given'),
   cpus: z.array(z.int().min(0)).min(1).optional().describe('CPU of each thread; instead of cpu'),
+  dynamicShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe(
+      'share of the pages, those with the highest addresses, that are added on first touch instead of built (SGX2)',
+    ),
   measured: z
     .boolean()
     .default(true)
@@ -62,4 +86,16 @@ export const enclave = z.strictObject({
   startJitter: duration
     .prefault('0s')
     .meta({ ...durationMeta, description: 'random delay of the start, below this, drawn from the seed' }),
+  stop: duration.optional().meta({
+    ...durationMeta,
+    description: 'its program is ended at this time; at the end of its trace unless given',
+  }),
+  cgroup: z
+    .string()
+    .regex(/^\/[^/]/)
+    .optional()
+    .meta({
+      examples: ['/a', '/tenants/b'],
+      description: 'directory of cgroups that its process is in, such as /tenants/a; the root unless given',
+    }),
 });

@@ -2,11 +2,12 @@ import { dirname, resolve } from 'node:path';
 import { EpckitError } from '@epckit/interface';
 import type { Scenario } from 'epckit';
 import { readInputFile } from '../input-file.js';
+import { type OwnCosts, readCostFile } from './cost-file.js';
 import { crossChecks } from './cross-checks.js';
 import { scenarioError } from './problem.js';
-import { type Generator, generatorsOf, resolveScenario } from './resolve.js';
-import { type ScenarioFile, scenarioSchema } from './schema.js';
-import { schemaProblems } from './schema-problems.js';
+import { type Generator, generatorsOf, instancesOf, resolveScenario } from './resolve.js';
+import { type ScenarioFile, scenarioJsonSchema, scenarioSchema } from './schema.js';
+import { type SchemaNode, schemaProblems } from './schema-problems.js';
 import { parseYaml, type YamlSource } from './yaml-source.js';
 
 /** A scenario and where it comes from. */
@@ -15,6 +16,10 @@ export interface LoadedScenario {
   readonly scenario: Scenario;
   /** Traces that are made, not read, by the name that the scenario uses. */
   readonly generators: ReadonlyMap<string, Generator>;
+  /** Entry of the list in the file that each enclave comes from. */
+  readonly entries: readonly number[];
+  /** Entry of the list in the file that each virtual machine comes from. */
+  readonly vmEntries: readonly number[];
   /** Folder that trace paths start from. */
   readonly folder: string;
   /** The file, to point at a key whose value turns out to be wrong later. */
@@ -30,7 +35,7 @@ export interface LoadedScenario {
  */
 export async function loadScenario(path: string, cwd: string = process.cwd()): Promise<LoadedScenario> {
   const source = await readScenario(path, cwd);
-  return scenarioOf(checkScenario(source), source, path, cwd);
+  return scenarioOf(await checkScenario(source, path, cwd), source, path, cwd);
 }
 
 /** Reads a scenario file without checking its keys. */
@@ -38,17 +43,33 @@ export async function readScenario(path: string, cwd: string): Promise<YamlSourc
   return parseYaml(decodeText(await readInputFile(resolve(cwd, path), path, 'scenario'), path), path);
 }
 
+/** A scenario file that has passed all checks, with what it takes from other files. */
+export interface CheckedScenario {
+  /** Its keys. */
+  readonly file: ScenarioFile;
+  /** Costs of the file that it names. */
+  readonly own: OwnCosts;
+}
+
 /**
- * Checks all keys of a scenario.
+ * Checks all keys of a scenario, and the file of costs that it names.
  *
  * @throws EpckitError `EPCKIT_SCENARIO` with all problems
  */
-export function checkScenario(source: YamlSource): ScenarioFile {
+export async function checkScenario(source: YamlSource, path: string, cwd: string): Promise<CheckedScenario> {
   const parsed = scenarioSchema.safeParse(source.value);
-  if (!parsed.success) throw scenarioError(schemaProblems(parsed.error.issues, source.value), source);
-  const problems = crossChecks(parsed.data);
+  if (!parsed.success) {
+    const schema: SchemaNode = { ...scenarioJsonSchema(), title: 'A scenario' };
+    throw scenarioError(schemaProblems(parsed.error.issues, source.value, schema), source);
+  }
+  const { data: file } = parsed;
+  const folder = dirname(resolve(cwd, path));
+  const place = source.locate(['costs', 'file']);
+  const name = file.costs.file;
+  const own = name === undefined ? {} : await readCostFile(name, folder, cwd, place);
+  const problems = crossChecks(file, own);
   if (problems.length > 0) throw scenarioError(problems, source);
-  return parsed.data;
+  return { file, own };
 }
 
 /**
@@ -57,15 +78,17 @@ export function checkScenario(source: YamlSource): ScenarioFile {
  * @param seed - in place of that of the file
  */
 export function scenarioOf(
-  file: ScenarioFile,
+  { file, own }: CheckedScenario,
   source: YamlSource,
   path: string,
   cwd: string,
   seed: number = file.seed,
 ): LoadedScenario {
   return {
-    scenario: resolveScenario(file, path, seed),
+    scenario: resolveScenario(file, own, path, seed),
     generators: generatorsOf(file, seed),
+    entries: file.enclaves.flatMap((enclave, index) => instancesOf(enclave, index).map(() => index)),
+    vmEntries: file.vms.flatMap(({ instances }, index) => Array.from({ length: instances }, () => index)),
     folder: dirname(resolve(cwd, path)),
     source,
   };

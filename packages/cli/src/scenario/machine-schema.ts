@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { notYet, onlyOne } from './not-yet.js';
-import { epcSize, sizeMeta } from './sized.js';
+import { duration, durationMeta, epcSize, sizeMeta } from './sized.js';
 
 const MAX_CPUS = 1024;
 const MAX_NODE = 1023;
@@ -50,8 +49,18 @@ export const machine = z
       ...sizeMeta,
       description: 'size of the EPC section of each node; instead of epc and sections',
     }),
-    distances: notYet('distances between nodes', 'pages come from the nodes in order of their numbers'),
-    tasksPerCpu: onlyOne('programs that take turns on a CPU', 'each thread has a CPU of its own'),
+    distances: z
+      .array(z.array(z.int().min(10).max(254)).min(1))
+      .min(1)
+      .max(MAX_NODE + 1)
+      .optional()
+      .describe(
+        'distances between nodes as in the SLIT: a row and a column per node, 10 on the diagonal, 11 to 254 elsewhere; unknown unless given',
+      ),
+    slice: duration.prefault('3ms').meta({
+      ...durationMeta,
+      description: 'time for which a thread has its CPU when another one could run',
+    }),
   })
   .meta({
     description: 'the machine; give epc, sections or epcPerNode',

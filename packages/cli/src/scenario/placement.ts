@@ -20,11 +20,19 @@ export function sectionsOf(machine: ScenarioFile['machine']) {
   return Array.from({ length: nodes ?? 1 }, (_, node) => ({ node, pageCount: epcPerNode }));
 }
 
-/** CPUs of the threads of each enclave: as given, or behind those of the enclaves before it in the list. */
+/**
+ * CPUs of the threads of each entry of the list, instance after instance: as given, or behind those of the entries
+ * before it.
+ */
 export function placeThreads(enclaves: readonly EnclaveFile[]): readonly (readonly number[])[] {
   let next = 0;
-  return enclaves.map(({ cpu, cpus, threads }) => {
-    const count = threads ?? cpus?.length ?? 1;
+  return enclaves.map(({ cpu, cpus, threads, instances }) => {
+    if (typeof threads === 'object') {
+      const placed = threads.map((thread, index) => thread.cpu ?? next + index);
+      next += threads.length;
+      return placed;
+    }
+    const count = (threads ?? cpus?.length ?? 1) * instances;
     const first = cpu ?? next;
     next += count;
     return cpus ?? Array.from({ length: count }, (_, thread) => first + thread);

@@ -2,16 +2,19 @@ import type { z } from 'zod';
 import { nearestWord } from '../did-you-mean.js';
 import { formatPath, type KeyPath, valueAt } from './key-path.js';
 import type { Problem } from './problem.js';
-import { scenarioJsonSchema } from './schema.js';
 
 type Issue = z.core.$ZodIssue;
 
 /** The part of a JSON Schema that messages are made of. */
-interface SchemaNode {
+export interface SchemaNode {
+  readonly title?: string;
   readonly type?: string;
   readonly description?: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
+  readonly additionalProperties?: SchemaNode | boolean;
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, SchemaNode>>;
   readonly anyOf?: readonly SchemaNode[];
 }
 
@@ -28,9 +31,9 @@ interface Finding extends Problem {
  *
  * @param issues - as zod reports them
  * @param data - what was validated
+ * @param root - schema that it does not meet
  */
-export function schemaProblems(issues: readonly Issue[], data: unknown): Problem[] {
-  const root: SchemaNode = scenarioJsonSchema();
+export function schemaProblems(issues: readonly Issue[], data: unknown, root: SchemaNode): Problem[] {
   const findings = issues.flatMap((issue) => findingsOf(issue, data, root));
   const meant = new Set(findings.map((finding) => finding.meant));
   return findings.filter(({ missing }) => missing === undefined || !meant.has(missing));
@@ -38,7 +41,9 @@ export function schemaProblems(issues: readonly Issue[], data: unknown): Problem
 
 function findingsOf(issue: Issue, data: unknown, root: SchemaNode): Finding[] {
   if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(schemaAt(root, issue.path)?.properties ?? {});
+    const at = schemaAt(root, issue.path);
+    const branches = at === undefined ? [] : [at, ...(at.anyOf ?? [])];
+    const known = branches.flatMap(({ properties }) => Object.keys(properties ?? {}));
     return issue.keys.map((key) => unknownKey(issue.path, key, known));
   }
   if (issue.code === 'invalid_union') {
@@ -48,7 +53,7 @@ function findingsOf(issue: Issue, data: unknown, root: SchemaNode): Finding[] {
     );
   }
   const { path } = issue;
-  const name = path.length === 0 ? 'A scenario' : formatPath(path);
+  const name = path.length === 0 ? (root.title ?? 'The file') : formatPath(path);
   const value = valueAt(data, path);
   const schema = schemaAt(root, path);
   const meaning = schema?.description;
@@ -93,6 +98,10 @@ function sentenceOf(issue: Issue, name: string, value: unknown, hint: string, sc
       return { message: `${name} ${boundOf(upperWord(issue), issue.origin, issue.maximum, given)}.`, hint };
     case 'invalid_type':
       return { message: `${name} must be ${typeWord(schema?.type ?? issue.expected)}, not ${given}.`, hint };
+    case 'invalid_key': {
+      const named = 'A name begins with a letter or _; letters, digits, _ and - follow.';
+      return { message: `${name} has a name that cannot stand there.`, hint: named };
+    }
     default:
       return { message: `${name} is not valid: ${issue.message}.`, hint };
   }
@@ -136,7 +145,23 @@ function shorten(value: unknown): string {
 function schemaAt(root: SchemaNode, path: KeyPath): SchemaNode | undefined {
   return path.reduce<SchemaNode | undefined>((node, step) => {
     const branches = [node, ...(node?.anyOf ?? [])];
-    if (typeof step === 'number') return branches.find((branch) => branch?.items)?.items;
-    return branches.find((branch) => branch?.properties)?.properties?.[String(step)];
+    const next =
+      typeof step === 'number'
+        ? branches.find((branch) => branch?.items)?.items
+        : branches.map((branch) => valueNode(branch, String(step))).find((found) => found !== undefined);
+    return resolved(root, next);
   }, root);
+}
+
+/** What a mapping says of the value of a key. */
+function valueNode(node: SchemaNode | undefined, key: string): SchemaNode | undefined {
+  const known = node?.properties?.[key];
+  if (known !== undefined) return known;
+  return typeof node?.additionalProperties === 'object' ? node.additionalProperties : undefined;
+}
+
+/** A definition that a node refers to, or the node itself. */
+function resolved(root: SchemaNode, node: SchemaNode | undefined): SchemaNode | undefined {
+  const name = node?.$ref?.split('/').at(-1);
+  return name === undefined ? node : root.$defs?.[name];
 }

@@ -1,13 +1,17 @@
 import { type CostName, costNames } from '@epckit/interface';
 import { type CostPresetName, linuxReclaim, type PresetName, presets, runLimits } from 'epckit';
 import { z } from 'zod';
+import { cgroups, controller } from './cgroup-schema.js';
 import { enclave } from './enclave-schema.js';
 import { machine } from './machine-schema.js';
-import { onlyOne } from './not-yet.js';
 import { duration, durationMeta } from './sized.js';
+import { virtualMachine } from './vm-schema.js';
 
 const presetNames = Object.keys(presets) as PresetName[];
 const costTableNames = ['client', 'server'] as const satisfies readonly CostPresetName[];
+
+/** Far more than anybody would try. */
+const MAX_DAEMONS = 64;
 
 const pageCount = (defaultPages: number, meaning: string) =>
   z
@@ -26,10 +30,37 @@ const reclaim = z
     ),
     high: pageCount(linuxReclaim.highPages, 'pages; the daemon works until this many are free'),
     policy: z.enum(['second-chance']).default('second-chance').describe('how victims are chosen'),
-    daemons: onlyOne('reclaim daemons', 'there is one reclaim daemon, on a CPU of its own'),
+    daemons: z
+      .int()
+      .min(1)
+      .max(MAX_DAEMONS)
+      .default(linuxReclaim.daemons)
+      .describe('reclaim daemons; with daemonNodes perNode, 1 stands for one per node'),
+    daemonPlacement: z
+      .enum(['own', 'shared'])
+      .default(linuxReclaim.daemonPlacement)
+      .describe('where daemons run: each on a CPU of its own beside machine.cpus, or on these, taking turns'),
+    daemonNodes: z
+      .enum(['all', 'perNode'])
+      .default(linuxReclaim.daemonNodes)
+      .describe(
+        'what daemons watch: all free pages and one list, or each those of its node and a list of its own',
+      ),
   })
   .prefault({})
   .describe('the reclaimer');
+
+const allocator = z
+  .strictObject({
+    fallback: z
+      .enum(['ascending', 'byDistance'])
+      .optional()
+      .describe(
+        'which node is tried after that of the CPU: in order of their numbers, as Linux, or the nearest; default: as the preset does, `epckit` the nearest if there are distances, all others in order',
+      ),
+  })
+  .prefault({})
+  .describe('how EPC pages are given out');
 
 const overrideOf = (name: CostName) =>
   z.int().min(0).max(runLimits.costCycles).optional().describe(`cycles of ${name}`);
@@ -43,8 +74,27 @@ const costOverrides = z.strictObject(
 
 const costs = z
   .strictObject({
-    table: z.enum(costTableNames).default('client').describe('typical cycles of a client or a server part'),
-    overrides: costOverrides.prefault({}).describe('cycles by entry name that differ from the table'),
+    table: z.enum(costTableNames).default('client').describe('costs of a client or a server part'),
+    level: z
+      .enum(['minimum', 'typical', 'maximum'])
+      .default('typical')
+      .describe('which value of each entry is taken'),
+    file: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('YAML file with entries of your own; the path starts from the folder of the scenario file'),
+    microcode: z
+      .number()
+      .positive()
+      .max(runLimits.microcode)
+      .default(1)
+      .describe('factor of EENTER, EEXIT, AEX and ERESUME: about 1.75 for the Spectre era, 2.25 for L1TF'),
+    ipi: z
+      .enum(['bare-metal', 'trapped'])
+      .default('bare-metal')
+      .describe('how interrupts are sent: directly, or from a guest by way of the hypervisor'),
+    overrides: costOverrides.prefault({}).describe('cycles by entry name that differ from all of that'),
     clockGhz: z.number().positive().max(100).default(3.5).describe('core clock in GHz, for seconds'),
   })
   .prefault({})
@@ -69,9 +119,25 @@ export const scenarioSchema = z.strictObject({
     description: 'programs stop at this time; at the end of their traces unless given',
   }),
   machine,
+  allocator,
   reclaim,
   costs,
-  enclaves: z.array(enclave).min(1).describe('the enclaves, each with a trace of what its program touches'),
+  cgroups,
+  controller,
+  hostReclaim: z
+    .enum(['on', 'off'])
+    .optional()
+    .describe(
+      'does the host take EPC pages from guests? Otherwise what they have touched is theirs; default: as the preset does',
+    ),
+  vms: z.array(virtualMachine).default([]).describe('virtual machines, each with enclaves in its guest'),
+  enclaves: z
+    .array(enclave)
+    .min(1)
+    .default([])
+    .describe(
+      'enclaves of the host, each with a trace of what its program touches; may be left out beside vms',
+    ),
 });
 
 /** What {@link scenarioSchema} makes of a file. */

@@ -90,6 +90,66 @@ describe('epckit compare', () => {
     expect(read(cwd, 'two.csv')).toBe(read(cwd, 'one.csv'));
   });
 
+  it('gives the same bytes with one and with two workers for every kind of key', async () => {
+    const cwd = folderWithScenario(`name: many keys
+machine:
+  nodes: 2
+  cpusPerNode: 2
+  epcPerNode: 300 pages
+  distances: [[10, 21], [21, 10]]
+  slice: 50us
+costs: { table: server, file: mine.yaml, level: maximum, microcode: 1.75, ipi: trapped }
+enclaves:
+  - name: first
+    dynamicShare: 0.5
+    measured: false
+    threads:
+      - { generator: { kind: zipf, runs: 1500, pages: 400 } }
+      - { generator: { kind: scan, runs: 1000, pages: 300 }, start: 1ms }
+  - name: second
+    generator: { kind: uniform, runs: 1500, pages: 400 }
+    measured: false
+    cpus: [3, 3]
+`);
+    writeFileSync(join(cwd, 'mine.yaml'), 'ELDU: { typical: 9000, max: 12000 }\nCOMPUTE: 20\n');
+    const argv = [
+      ...['--vary', 'reclaim.daemons=1,2', '--vary', 'reclaim.daemonPlacement=own,shared'],
+      ...['--vary', 'allocator.fallback=ascending,byDistance', '--out', 'out', '-q'],
+    ];
+    const one = await compare(cwd, [...argv, '--jobs', '1', '--json', 'one.json', '--csv', 'one.csv']);
+    const files = readdirSync(join(cwd, 'out'));
+    for (const name of files.slice(0, 5)) rmSync(join(cwd, 'out', name));
+    const two = await compare(
+      cwd,
+      [...argv, '--jobs', '2', '--json', 'two.json', '--csv', 'two.csv'],
+      sourceEngine,
+    );
+    expect([one, two]).toEqual([
+      { exitCode: 0, stdout: '', stderr: '' },
+      { exitCode: 0, stdout: '', stderr: '' },
+    ]);
+    expect(read(cwd, 'two.json')).toBe(read(cwd, 'one.json'));
+    expect(read(cwd, 'two.csv')).toBe(read(cwd, 'one.csv'));
+    const { combinations } = JSON.parse(read(cwd, 'one.json')) as Comparison;
+    expect(combinations).toHaveLength(8);
+    expect(combinations.map(({ runs }) => runs[0]?.report.daemons.length)).toEqual([1, 1, 1, 1, 2, 2, 2, 2]);
+  });
+
+  it('does not take results with other costs of one’s own for its own', async () => {
+    const cwd = folderWithScenario(`${quick}costs: { file: mine.yaml }\n`);
+    const argv = ['--jobs', '1', '--out', 'out', '-q'];
+    for (const [cycles, runsNow] of [
+      [1, 1],
+      [2, 1],
+      [1, 0],
+    ] as const) {
+      writeFileSync(join(cwd, 'mine.yaml'), `EWB: ${cycles}\n`);
+      const { engine, runs } = countingEngine();
+      expect((await compare(cwd, argv, engine)).exitCode).toBe(0);
+      expect(runs).toHaveLength(runsNow);
+    }
+  });
+
   it('without --vary runs the scenario as it is', async () => {
     const { stdout, exitCode } = await compare(folderWithScenario(quick), ['--jobs', '1', '--repeat', '2']);
     expect(exitCode).toBe(0);
@@ -215,10 +275,10 @@ const refused: readonly (readonly [string, readonly string[], string, string])[]
     'Check the path',
   ],
   [
-    'what the model cannot do yet: daemons',
-    ['--vary', 'reclaim.daemons=1,2'],
-    '--vary reclaim.daemons=2: reclaim.daemons is 2, but there is one reclaim daemon',
-    'give 1',
+    'more daemons than nodes',
+    ['--vary', 'reclaim.daemonNodes=perNode', '--vary', 'reclaim.daemons=1,2'],
+    '--vary reclaim.daemons=2: reclaim.daemons is 2, but 1 node of the machine has EPC',
+    'Give 1.',
   ],
   ['no runs', ['--repeat', '0'], '--repeat must be a whole number from 1 to 1000, not "0".', ''],
   ['half a worker', ['--jobs', '1.5'], '--jobs must be a whole number from 1 to 1024, not "1.5".', ''],

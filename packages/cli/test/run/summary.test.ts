@@ -1,4 +1,5 @@
-import type { EnclaveReport, RunReport } from 'epckit';
+import type { CostName } from '@epckit/interface';
+import type { CostReport, EnclaveReport, RunReport } from 'epckit';
 import { describe, expect, it } from 'vitest';
 import { renderSummary } from '../../src/index.js';
 
@@ -8,6 +9,8 @@ const counts = {
   faultRetries: 12,
   eadd: 100,
   eextend: 1600,
+  eaug: 0,
+  eaccept: 0,
   eldu: 2900,
   ewb: 2950,
   ewbNotTracked: 7,
@@ -37,6 +40,10 @@ const enclave = (name: string, cyclesByCause: Record<string, number>): EnclaveRe
   faultLatency,
   threads: [],
 });
+
+const costEntry = (name: CostName, isAssumption: boolean): CostReport => {
+  return { name, cycles: 1, min: 1, max: 1, grade: 'E', source: '', isAssumption };
+};
 
 function reportOf(enclaves: readonly EnclaveReport[], ksgxd: Record<string, number>): RunReport {
   return {
@@ -79,16 +86,38 @@ function reportOf(enclaves: readonly EnclaveReport[], ksgxd: Record<string, numb
       elapsedCycles: 10_500_000,
       allocations: 3000,
       remoteAllocations: 30,
+      contextSwitches: 5,
       ksgxdEvictions: 2950,
       directEvictions: 0,
     },
     shares: { ksgxdDuty: 0.25, directReclaim: 0, remoteNode: 0.01 },
+    perEviction: { etrack: 200 / 2950, ipiRounds: 4 / 2950, ipiInterruptedCpus: 3 / 2950 },
     faultLatency,
     freePages: { intervalCycles: 1024, lowest: [3], last: [4] },
     enclaves,
     ksgxd: { cyclesByCause: ksgxd, awakeCycles: 2_625_000 },
-    cpus: [],
+    daemons: [
+      {
+        ...{ name: 'ksgxd', cpu: 1, node: 1, duty: 0.25, awakeCycles: 2_625_000 },
+        ...{ wakeups: 2, batches: 1, evictions: 2950, cyclesByCause: ksgxd },
+      },
+    ],
+    cpus: [0, 1].map((cpu) => ({
+      cpu,
+      node: cpu,
+      idleCycles: 2_000_000,
+      cyclesByCause: { COMPUTE: 6_000_000 },
+      cyclesByGroup: cpu === 0 ? { compute: 6_000_000 } : { compute: 3_000_000, leaf: 3_000_000 },
+      lockWaitCycles: {},
+    })),
     locks: [],
+    costs: [
+      costEntry('COMPUTE', false),
+      costEntry('ELDU', true),
+      costEntry('EWB', true),
+      costEntry('ETRACK', true),
+      costEntry('EADD', true),
+    ],
   };
 }
 
@@ -119,7 +148,8 @@ describe('renderSummary', () => {
   });
 
   it('tells where the time goes, most first, small causes as one', () => {
-    expect(summary.slice(summary.indexOf('Where the time goes'))).toBe(
+    const from = summary.indexOf('Where the time goes');
+    expect(summary.slice(from, summary.indexOf('\n\n', from))).toBe(
       [
         'Where the time goes, in cycles of each thread',
         '  cause                   cost             a        b      ksgxd      cycles      %   seconds',
@@ -131,6 +161,34 @@ describe('renderSummary', () => {
         '  other                                         3,000      4,000       7,000    0.1  0.000002',
         '  all                              9,000,000  503,000  3,494,000  12,997,000  100.0  0.003713',
       ].join('\n'),
+    );
+  });
+
+  it('tells how each CPU has spent its time', () => {
+    const from = summary.indexOf('Where the time of each CPU');
+    expect(summary.slice(from, summary.indexOf('\n\n', from))).toBe(
+      [
+        'Where the time of each CPU goes, in percent',
+        '  CPU        node  programs  leaves  idle',
+        '  ---------  ----  --------  ------  ----',
+        '  0             0      75.0          25.0',
+        '  1 (ksgxd)     1      37.5    37.5  25.0',
+      ].join('\n'),
+    );
+  });
+
+  it('tells what of all that rests on assumptions, most cycles first', () => {
+    expect(lines.at(-1)).toBe(
+      'Costs: 3 of the 4 entries that were charged are assumptions: ELDU, EWB, ETRACK.',
+    );
+  });
+
+  it('names what the costs are, beside the table', () => {
+    const report = reportOf([], {});
+    const costs = { level: 'maximum', microcode: 1.75, ipi: 'trapped', file: 'mine.yaml' } as const;
+    const scenario = { ...report.scenario, costs: { ...report.scenario.costs, ...costs } };
+    expect(renderSummary({ ...report, scenario })).toContain(
+      'costs: server (maximum) at 3.5 GHz, own costs of mine.yaml, transitions × 1.75, trapped IPIs\n',
     );
   });
 

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { scenarioJsonSchema } from '../../src/index.js';
+import { describe, expect, it } from 'vitest';
+import { costFileJsonSchema, scenarioJsonSchema } from '../../src/index.js';
 
 /** Formatted as everything in this repository: lists of words on one line. */
 function formatJson(value: unknown): string {
@@ -8,6 +8,12 @@ function formatJson(value: unknown): string {
   return `${text.replaceAll(/\[\s+("[^[\]{}]*")\s+\]/g, onOneLine)}\n`;
 }
 
-it('is shipped as it is: pnpm --filter @epckit/cli run schema writes it anew', async () => {
-  await expect(formatJson(scenarioJsonSchema())).toMatchFileSnapshot('../../schema/scenario.schema.json');
+describe('are shipped as they are: pnpm --filter @epckit/cli run schema writes them anew', () => {
+  it('scenarios', async () => {
+    await expect(formatJson(scenarioJsonSchema())).toMatchFileSnapshot('../../schema/scenario.schema.json');
+  });
+
+  it('files with costs', async () => {
+    await expect(formatJson(costFileJsonSchema())).toMatchFileSnapshot('../../schema/costs.schema.json');
+  });
 });

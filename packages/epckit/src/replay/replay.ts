@@ -7,6 +7,7 @@ import { InjectedFailures } from '../failures/injected-failures.js';
 import type { Preset } from '../presets.js';
 import { checkScriptFrame } from './check-machine.js';
 import { Names } from './names.js';
+import type { Execute } from './players/context.js';
 import { PlayContext } from './players/context.js';
 import { Players } from './players/players.js';
 import { PREEMPT_KEYS, Preemption } from './preemption.js';
@@ -22,10 +23,12 @@ export interface ReplayOptions {
   readonly afterStep?: (epc: Epc, step: ReplayedStep) => void;
   /** Recipes of the system that plays the script; the machine is the script's. Default: Linux 6.12. */
   readonly preset?: Preset;
+  /** Runs the routines of the steps, such as in the timed world. Default: the direct world. */
+  readonly execute?: Execute;
 }
 
 /**
- * Performs a script step by step in the direct world and yields what each step did.
+ * Performs a script step by step and yields what each step did.
  *
  * @throws MisuseError for a machine or a step that cannot be
  */
@@ -36,7 +39,7 @@ export function* replayScript(script: Script, options: ReplayOptions = {}): Gene
     yield* replayWithoutEpc(script, refusal);
     return;
   }
-  const replay = new Replay(script.machine, options.preset ?? {});
+  const replay = new Replay(script.machine, options.preset ?? {}, options.execute ?? null);
   for (const [index, step] of script.steps.entries()) {
     const unsupported = replay.unsupported(step);
     const replayed: ReplayedStep =
@@ -82,14 +85,14 @@ class Replay {
   /** Preemption that the next step is played under. */
   #armed: Preemption | null = null;
 
-  constructor(machine: ScriptMachine, preset: Preset) {
+  constructor(machine: ScriptMachine, preset: Preset, execute: Execute | null) {
     const recorder = new Recorder(machine);
     const failures = new InjectedFailures();
     this.epc = createScriptEpc(machine, preset, recorder, failures);
     const names = new Names(this.epc.frames);
     recorder.names = names;
     this.#recorder = recorder;
-    this.#context = new PlayContext({ epc: this.epc, names, recorder, failures, machine });
+    this.#context = new PlayContext({ epc: this.epc, names, recorder, failures, machine, execute });
     this.#players = new Players(this.#context);
     this.#counters = new Counters(this.epc, machine);
   }

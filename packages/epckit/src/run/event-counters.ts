@@ -1,4 +1,14 @@
-import type { CpuId, LeafId, LeafResult, NodeId, OwnerId, PageIndex, ThreadId } from '@epckit/interface';
+import type {
+  CpuId,
+  LeafId,
+  LeafResult,
+  NodeId,
+  Op,
+  OwnerId,
+  PageIndex,
+  ThreadId,
+  VerdictId,
+} from '@epckit/interface';
 import { leafNames, opObject, Verdict } from '@epckit/interface';
 import type { MachineThread } from '@epckit/machine';
 import { RunCounters } from './counters.js';
@@ -46,9 +56,12 @@ export class EventCounters extends RunCounters {
 
   override leaf(cpu: CpuId, leaf: LeafId, page: PageIndex, result: LeafResult): void {
     super.leaf(cpu, leaf, page, result);
-    const thread = this.#threadOn(cpu);
-    if (thread === undefined) return;
-    this.#emit(thread, 'leaf', 'point', { leaf: leafNames[leaf] ?? String(leaf), epcPage: page, result });
+    if (!this.isRunning) return;
+    this.#emit(this.threadOn(cpu), 'leaf', 'point', {
+      leaf: leafNames[leaf] ?? String(leaf),
+      epcPage: page,
+      result,
+    });
   }
 
   override pageAllocated(thread: ThreadId, page: PageIndex, node: NodeId): void {
@@ -73,7 +86,8 @@ export class EventCounters extends RunCounters {
     this.#emit(daemon, 'ksgxd.awake', running ? 'begin' : 'end', {});
   }
 
-  override reclaimVerdict(thread: ThreadId, page: PageIndex, verdict: number): void {
+  override reclaimVerdict(thread: ThreadId, page: PageIndex, verdict: VerdictId): void {
+    super.reclaimVerdict(thread, page, verdict);
     const word = verdictNames[verdict] ?? String(verdict);
     this.#emit(thread, 'reclaim.verdict', 'point', { epcPage: page, verdict: word });
   }
@@ -90,7 +104,8 @@ export class EventCounters extends RunCounters {
     this.#emit(thread, 'backing.dropped', 'point', { enclave: this.#nameOf(owner), filePage });
   }
 
-  override lockContended(thread: ThreadId, lock: number): void {
+  override lockContended(thread: ThreadId, lock: Op, cycles: number): void {
+    super.lockContended(thread, lock, cycles);
     const name = this.stack?.machine.objects.nameOf(opObject(lock)) ?? '';
     this.#emit(thread, 'lock.contended', 'point', { lock: name });
   }
@@ -104,10 +119,6 @@ export class EventCounters extends RunCounters {
     const thread = this.thread(id);
     const { clock, cpu, name: threadName } = thread;
     this.#listener({ cycle: clock - this.began, cpu, thread: id, threadName, name, phase, facts });
-  }
-
-  #threadOn(cpu: CpuId): ThreadId | undefined {
-    return this.stack?.machine.threads.find((thread) => thread.cpu === cpu)?.id;
   }
 
   #nameOf(owner: OwnerId): string {

@@ -1,4 +1,4 @@
-import type { CpuId, OwnerId } from '@epckit/interface';
+import type { OwnerId, ThreadId } from '@epckit/interface';
 import type { MachineThread } from '@epckit/machine';
 import { Histogram } from './histogram.js';
 import type { FaultLatencies } from './report.js';
@@ -6,10 +6,10 @@ import type { FaultLatencies } from './report.js';
 /** What made a page accessible. */
 export type FaultKind = 'load' | 'eaug' | 'firstTouch';
 
-/** Who is told of the faults of a program, and knows what its CPUs load. */
+/** Who is told of the faults of a program, and knows what its threads load. */
 export interface FaultObserver {
-  /** Loads (ELDU) and additions (EAUG) of pages that a CPU has executed so far; the same object every time. */
-  loadsOn(cpu: CpuId): {
+  /** Loads (ELDU) and additions (EAUG) of pages that a thread has executed so far; the same object every time. */
+  loadsOf(thread: ThreadId): {
     /** ELDU executed. */
     readonly eldu: number;
     /** EAUG executed. */

@@ -25,5 +25,6 @@ export function observeIpi(ipi: IpiSender, counters: RunCounters): IpiSender {
       counters.ipiEnds(thread.id, interrupted);
       return interrupted;
     },
+    kick: (thread, cpus) => ipi.kick(thread, cpus),
   };
 }

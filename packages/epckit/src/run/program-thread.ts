@@ -11,6 +11,7 @@ import type { Program } from './program.js';
 
 const outcomeWords: Readonly<Record<number, string>> = {
   [AccessOutcome.SIGBUS]: 'SIGBUS: no EPC page is free and none can be reclaimed',
+  [AccessOutcome.OOM]: 'OOM: no EPC page can be had for a new page',
   [AccessOutcome.RETRY_LIMIT]: 'no progress: every page is reclaimed before it can be used',
 };
 
@@ -34,12 +35,20 @@ export class ProgramThread {
   readonly #computing: Op;
   readonly #record = createAccessRecord();
 
+  /** References of its part of the trace. */
+  readonly #references: number;
+  /** Cycles from a miss until the kernel begins to handle the fault. */
+  readonly #entryCycles: number;
+
   constructor(program: Program, cpu: UserCpu, tcs: number, part: TracePart) {
+    const { costs } = program.epc.machine;
+    this.#references = referencesOf(part);
+    this.#entryCycles = (costs[Cost.AEX] as number) + (costs[Cost.FAULT_KERNEL] as number);
     this.#program = program;
     this.cpu = cpu;
     this.#tcs = tcs;
     this.#part = part;
-    const name = `computation of ${program.name} on CPU ${cpu.id}`;
+    const name = `computation of ${cpu.thread.name}`;
     this.#computing = op(program.epc.machine.objects.range(name, 1), Mode.ADD);
   }
 
@@ -70,7 +79,10 @@ export class ProgramThread {
     throw this.#program.failed('EENTER', 'no progress: the TCS page is reclaimed before it can be used');
   }
 
-  /** Replays its part of the trace once: the hit path until it misses or another CPU is due, then a fault. */
+  /**
+   * Replays its part of the trace once: the hit path until it misses or another CPU is due, then a fault. Computing and
+   * the way into the kernel touch nothing but the enclave, and the thread promises so.
+   */
   *replay(): Routine<void> {
     const { page, type, count, to } = this.#part;
     const { thread } = this;
@@ -78,29 +90,51 @@ export class ProgramThread {
     const table = process.mm.table(enclave.id) as PageTable;
     const cyclesPerReference = epc.machine.costs[Cost.COMPUTE] as number;
     const done = new Float64Array(1);
+    let left = this.#references;
     for (let run = this.#part.from; run < to && thread.clock < stopAt; ) {
       if (!this.cpu.isInside) yield* this.#comeBack();
-      const until = Math.min(thread.limit, stopAt);
-      const budget = (until - thread.clock) / Math.max(cyclesPerReference, 1e-9) + 1;
-      run = runHitsUntil(table.pte, page, type, count, run, to, Math.max(budget, 1), done);
+      const budget = this.#referencesUntil(Math.min(thread.limit, stopAt - 1));
+      run = runHitsUntil(table.pte, page, type, count, run, to, budget, done);
       const references = done[0] as number;
       thread.spendCycles(Cost.COMPUTE, references * cyclesPerReference);
       this.accesses += references;
+      left -= references;
       if (run === to || thread.clock >= stopAt) break;
-      if (thread.clock > thread.limit) yield this.#computing;
+      const quiet = Math.min(this.#entryCycles, left * cyclesPerReference, stopAt - thread.clock);
+      thread.promiseQuiet(enclave.id, thread.clock + quiet);
+      if (thread.clock > thread.limit && references > 0) yield this.#computing;
       else this.#require(yield* this.#access(page[run] as number, type[run] as AccessKind));
       epc.machine.returnToUser();
       this.#program.onProgress(references);
+      if (this.#program.failure !== null) break;
     }
   }
 
   /** Leaves the enclave for good. */
   *leave(): Routine<void> {
-    yield* this.cpu.exit();
+    while (!(yield* this.cpu.exit())) yield* this.#comeBack();
     this.ended = this.thread.clock;
   }
 
-  /** An interrupt threw the thread out and its TCS page was gone when it returned. */
+  /** The process dies: the thread is outside the enclave and will not come back. */
+  *abandon(): Routine<void> {
+    if (this.cpu.isInside) yield* this.cpu.exitAsynchronously();
+    this.cpu.entry = null;
+    this.ended = this.thread.clock;
+    if (this.entered === 0) this.entered = this.ended;
+  }
+
+  /** References that begin at `time` or before, at least one. */
+  #referencesUntil(time: number): number {
+    const { costs } = this.#program.epc.machine;
+    const cycles = time - this.thread.clock;
+    // Runs without a cost all begin now.
+    return cycles < 0
+      ? 1
+      : Math.floor(cycles / (costs[Cost.COMPUTE] as number)) + 1 || Number.POSITIVE_INFINITY;
+  }
+
+  /** The thread was thrown out, and its TCS page may be gone. */
   *#comeBack(): Routine<void> {
     for (let attempt = 0; attempt < MAX_FAULTS; attempt++) {
       if (yield* this.cpu.resume()) return;
@@ -116,15 +150,15 @@ export class ProgramThread {
 
   /** Makes a page accessible, whatever it takes. */
   #access(page: number, kind: AccessKind): Routine<AccessOutcomeId> {
-    const { epc, enclave, counters } = this.#program;
-    const access = epc.accesses.access(this.cpu, enclave, page, kind, MAX_FAULTS, this.#record);
+    const { memory, enclave, counters } = this.#program;
+    const access = memory.access(this.cpu, enclave, page, kind, MAX_FAULTS, this.#record);
     return counters === null || this.#isMapped(page) ? access : this.#timed(access, page, counters);
   }
 
   /** Notes how long an access takes that faults. */
   *#timed(access: Routine<AccessOutcomeId>, page: number, counters: FaultObserver): Routine<AccessOutcomeId> {
     const { thread } = this;
-    const loads = counters.loadsOn(this.cpu.id);
+    const loads = counters.loadsOf(thread.id);
     const { eldu, eaug } = loads;
     const begin = thread.clock;
     counters.faultBegins(thread, this.#program.enclave.id, page);
@@ -142,4 +176,10 @@ export class ProgramThread {
     if (isReached || isTcs) return;
     throw this.#program.failed('an access', outcomeWords[outcome] ?? 'refused by the EPCM');
   }
+}
+
+function referencesOf({ count, from, to }: TracePart): number {
+  let references = 0;
+  for (let run = from; run < to; run++) references += count[run] as number;
+  return references;
 }

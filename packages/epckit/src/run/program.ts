@@ -4,13 +4,18 @@ import { errnoNames, PageType, Prot } from '@epckit/interface';
 import type { MachineThread } from '@epckit/machine';
 import type { Epc } from '../create-epc.js';
 import type { Process } from '../process.js';
-import type { UserCpu } from '../user-cpu.js';
+import type { TracePart } from './deal.js';
 import { dealTrace } from './deal.js';
+import type { ProgramAccess } from './dynamic-pages.js';
+import { AcceptingAccesses, executedPages } from './dynamic-pages.js';
 import type { FaultObserver } from './fault-latency.js';
 import { createLatencies } from './fault-latency.js';
+import type { EnclaveFailure } from './group-report.js';
 import { ProgramThread } from './program-thread.js';
 import { RunFailure } from './run-failure.js';
 import type { ScenarioEnclave, TraceColumns } from './scenario.js';
+import { threadCpus } from './scenario.js';
+import { shareTraces } from './thread-traces.js';
 
 /** Times in the life of a program, in cycles of its threads. */
 export interface ProgramTimes {
@@ -39,16 +44,27 @@ export class Program {
   readonly threads: readonly ProgramThread[];
   /** Latencies of accesses that faulted. */
   readonly latency = createLatencies();
+  /** How its threads access memory. */
+  readonly memory: ProgramAccess;
   /** Told of faults, or null. */
   readonly counters: FaultObserver | null;
   /** Called with references done since the last call. */
   readonly onProgress: (references: number) => void;
   /** Its threads stop replaying at this time. */
   stopAt = Number.POSITIVE_INFINITY;
+  /** Time at which the run begins. */
+  began = 0;
+  /** Does the run go on without it if it cannot go on? Otherwise {@link RunFailure} is thrown. */
+  mayFail = false;
+  /** Why it could not go on; null: it can. */
+  failure: EnclaveFailure | null = null;
   /** Version array pages when the trace has ended. */
   vaPages = 0;
   readonly #settings: ScenarioEnclave;
-  readonly #trace: TraceColumns;
+  /** Pages that its threads touch; its TCSs follow. */
+  readonly #tracePages: number;
+  /** Of these, the first ones are added while building. */
+  readonly #builtPages: number;
   /** Threads that wait until the enclave is built. */
   readonly #building: ReturnType<Epc['machine']['waitQueue']>;
   #isBuilt = false;
@@ -57,7 +73,7 @@ export class Program {
   constructor(
     epc: Epc,
     settings: ScenarioEnclave,
-    trace: TraceColumns,
+    traces: readonly TraceColumns[],
     onProgress: (references: number) => void,
     counters: FaultObserver | null = null,
   ) {
@@ -65,16 +81,20 @@ export class Program {
     this.onProgress = onProgress;
     this.counters = counters;
     this.#settings = settings;
-    this.#trace = trace;
-    this.process = epc.createProcess(settings.name);
+    this.process = epc.createProcess(settings.name, settings.cgroup);
     this.enclave = epc.driver.open();
     this.#building = epc.machine.waitQueue(`building of ${settings.name}`);
-    const cpus = [settings.cpu, ...(settings.moreCpus ?? [])];
-    const runs = Math.min(settings.runs ?? trace.length, trace.length);
-    const parts = dealTrace(trace, runs, cpus.length, settings.deal ?? 'slices');
+    const cpus = threadCpus(settings);
+    const { pageNumber, parts } = partsOf(settings, traces, cpus.length);
+    this.#tracePages = pageNumber.length;
+    this.#builtPages = this.#tracePages - Math.round(this.#tracePages * (settings.dynamicShare ?? 0));
+    this.memory =
+      this.#builtPages === this.#tracePages
+        ? epc.accesses
+        : new AcceptingAccesses(epc, executedPages(parts, this.#tracePages));
     this.threads = parts.map((part, index) => {
-      const cpu = epc.cpus[cpus[index] as number] as UserCpu;
-      return new ProgramThread(this, cpu, trace.pageNumber.length + index, part);
+      const cpu = epc.userThread(cpus[index] as number);
+      return new ProgramThread(this, cpu, this.#tracePages + index, part);
     });
     this.#running = cpus.length;
   }
@@ -84,9 +104,9 @@ export class Program {
     return this.#settings.name;
   }
 
-  /** Pages that are added: those of the trace and one TCS per thread. */
+  /** Pages of its range: those of its traces and one TCS per thread. */
   get pageCount(): number {
-    return this.#trace.pageNumber.length + this.threads.length;
+    return this.#tracePages + this.threads.length;
   }
 
   /** References done by all threads. */
@@ -107,17 +127,27 @@ export class Program {
    * The whole life of one of its threads.
    *
    * @param start - earliest time at which it does something
+   * @param enter - earliest time at which it enters the enclave
    */
-  *main(member: ProgramThread = this.#first, start = 0): Routine<void> {
-    yield* member.waitUntil(start);
-    if (!this.#isBuilt && member === this.#first) yield* this.construct();
-    yield* this.#waitUntilBuilt(member);
-    yield* member.enter();
-    for (let i = 0; i < this.#settings.repeat; i++) yield* member.replay();
-    yield* member.leave();
+  *main(member: ProgramThread = this.#first, start = 0, enter = 0): Routine<void> {
+    try {
+      if (this.failure === null) yield* this.#live(member, start, enter);
+    } catch (error) {
+      this.#fail(member.thread, error);
+    }
+    if (this.failure !== null) yield* member.abandon();
     this.times.ended = Math.max(this.times.ended, member.ended);
     this.#running--;
     if (this.#running === 0) yield* this.#close(member.thread);
+  }
+
+  /** Makes the enclave before the run begins. */
+  *prepare(): Routine<void> {
+    try {
+      yield* this.construct();
+    } catch (error) {
+      this.#fail(this.thread, error);
+    }
   }
 
   /** Builds the enclave and enters it with the first thread. */
@@ -138,17 +168,19 @@ export class Program {
     this.times.began = thread.clock;
     yield* cpu.enterKernel(this.process);
     const { mm } = this.process;
-    const tcs = this.#trace.pageNumber.length;
+    const tcs = this.#tracePages;
     const pageCount = 2 ** Math.ceil(Math.log2(Math.max(2, this.pageCount)));
     const range = { pageCount, basePage: driver.chooseBasePage(pageCount), attributes: 4 };
     const isMeasured = this.#settings.measured;
-    const data = { page: 0, count: tcs, type: PageType.REG, prot: Prot.R | Prot.W | Prot.X, isMeasured };
+    const prot = Prot.R | Prot.W | Prot.X;
+    const data = { page: 0, count: this.#builtPages, type: PageType.REG, prot, isMeasured };
     const entries = { page: tcs, count: this.threads.length, type: PageType.TCS, prot: 0, isMeasured };
     this.#check('CREATE', yield* driver.create.run(thread, this.enclave, range));
-    this.#check('ADD_PAGES', (yield* driver.addPages.run(thread, mm, this.enclave, data)).result);
-    this.#check('ADD_PAGES', (yield* driver.addPages.run(thread, mm, this.enclave, entries)).result);
+    for (const pages of data.count === 0 ? [entries] : [data, entries]) {
+      this.#check('ADD_PAGES', (yield* driver.addPages.run(thread, mm, this.enclave, pages)).result);
+    }
     this.#check('INIT', yield* driver.init.run(thread, this.enclave, {}));
-    const everything = { start: 0, end: tcs, prot: data.prot };
+    const everything = { start: 0, end: tcs, prot };
     this.#check('mmap', yield* driver.mapper.map(thread, mm, this.enclave, everything));
     const entry = { start: tcs, end: this.pageCount, prot: Prot.R | Prot.W };
     this.#check('mmap', yield* driver.mapper.map(thread, mm, this.enclave, entry));
@@ -163,10 +195,32 @@ export class Program {
     this.times.built = this.thread.clock;
   }
 
+  /** What a thread does unless the process dies. */
+  *#live(member: ProgramThread, start: number, enter: number): Routine<void> {
+    yield* member.waitUntil(start);
+    if (!this.#isBuilt && member === this.#first) yield* this.construct();
+    yield* this.#waitUntilBuilt(member);
+    yield* member.waitUntil(enter);
+    if (this.failure !== null) return;
+    yield* member.enter();
+    for (let i = 0; i < this.#settings.repeat && this.failure === null; i++) yield* member.replay();
+    if (this.failure === null) yield* member.leave();
+  }
+
+  /** The process dies. @throws `error` if that is no part of the run */
+  #fail(thread: MachineThread, error: unknown): void {
+    const { cgroups } = this.epc;
+    if (cgroups === null || !this.mayFail || !(error instanceof RunFailure)) throw error;
+    this.failure ??= { ...error.failed, ...cgroups.refusalOf(thread), cycle: thread.clock - this.began };
+    if (this.#isBuilt) return;
+    this.times.built = thread.clock;
+    this.#building.wake(thread);
+  }
+
   *#waitUntilBuilt({ thread }: ProgramThread): Routine<void> {
     if (this.#isBuilt) return;
     this.#building.prepare(thread);
-    while (!this.#isBuilt) {
+    while (!this.#isBuilt && this.failure === null) {
       yield* this.#building.sleep(thread);
       this.#building.prepare(thread);
     }
@@ -198,6 +252,19 @@ export class Program {
     ];
     if (others.length > 0) details.push(`the other enclaves have ${otherPages} such pages now`);
     const message = `Enclave '${this.name}' cannot run: ${what} fails (${result}).`;
-    return new RunFailure(this.name, message, details, 'Give the machine more EPC.');
+    const failed = { call: what, result };
+    return new RunFailure(this.name, message, details, 'Give the machine more EPC.', failed);
   }
+}
+
+/** The part of each thread, and the pages of all: dealt from one trace, or a trace for each. */
+function partsOf(
+  { runs, deal, moreThreads = [] }: ScenarioEnclave,
+  traces: readonly TraceColumns[],
+  threadCount: number,
+): { readonly pageNumber: Float64Array; readonly parts: readonly TracePart[] } {
+  const [trace] = traces as readonly [TraceColumns];
+  if (moreThreads.length > 0) return shareTraces(traces, runs ?? Number.POSITIVE_INFINITY);
+  const parts = dealTrace(trace, Math.min(runs ?? trace.length, trace.length), threadCount, deal ?? 'slices');
+  return { pageNumber: trace.pageNumber, parts };
 }

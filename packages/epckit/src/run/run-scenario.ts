@@ -1,5 +1,5 @@
 import { MisuseError } from '@epckit/interface';
-import { costPresets, createCostTable } from '@epckit/machine';
+import type { SchedulerCounts, TimedOptions } from '@epckit/machine';
 import { createWriteBack } from '@epckit/paging';
 import type { BatchComponents } from '@epckit/reclaim/recipes';
 import { Batch } from '@epckit/reclaim/recipes';
@@ -7,15 +7,22 @@ import type { Epc } from '../create-epc.js';
 import { createEpc } from '../create-epc.js';
 import type { Preset } from '../presets.js';
 import { presets } from '../presets.js';
+import { costTableOf } from './costs.js';
 import { RunCounters } from './counters.js';
 import { EventCounters } from './event-counters.js';
 import type { RunEventListener } from './events.js';
+import { GroupCounters } from './group-counters.js';
 import { observeBatch, observeIpi } from './observe.js';
+import { Operator } from './operator.js';
 import { Program } from './program.js';
 import type { RunReport } from './report.js';
 import { requireExactCycles, requireRunLimits } from './run-limits.js';
 import { reportOf } from './run-report.js';
-import type { RunProgress, Scenario, TraceColumns } from './scenario.js';
+import type { RunProgress, Scenario, ScenarioEnclave, TraceColumns } from './scenario.js';
+import { cgroupSettings } from './scenario-groups.js';
+import { GuestCounters } from './vms/guest-counters.js';
+import type { VmRun } from './vms/vm-run.js';
+import { startVms } from './vms/vm-run.js';
 
 /** What a run may be told besides the scenario. */
 export interface RunOptions {
@@ -23,6 +30,12 @@ export interface RunOptions {
   readonly onProgress?: RunProgress;
   /** Called for every event of the run; slows it down. */
   readonly onEvent?: RunEventListener;
+  /** How the timed world runs; goes before what the scenario says. */
+  readonly timed?: TimedOptions;
+  /** Called when all programs have ended, such as to look at invariants; must not change anything. */
+  readonly onFinished?: (epc: Epc) => void;
+  /** Told at the end what simulating has taken, which is no result. */
+  readonly onScheduled?: (counts: SchedulerCounts) => void;
 }
 
 /**
@@ -42,50 +55,104 @@ export function runScenario(
   const { onEvent } = options;
   const events = onEvent === undefined ? null : new EventCounters(onEvent);
   const counters = events ?? new RunCounters();
-  const epc = createScenarioEpc(scenario, counters, events !== null);
+  const epc = createScenarioEpc(scenario, counters, options);
   counters.stack = epc;
   epc.boot();
+  const operator = createOperator(scenario, epc, counters);
   const progress = new Progress(scenario, traces, options.onProgress);
+  const vms = createVms(scenario, traces, { epc, counters, progress });
   const programs = scenario.enclaves.map((settings) => {
-    const trace = traceOf(traces, settings.trace);
-    return new Program(epc, settings, trace, (done) => progress.add(done), counters);
+    const names = [settings.trace, ...(settings.moreThreads ?? []).map(({ trace }) => trace)];
+    const columns = names.map((name) => traceOf(traces, name));
+    const program = new Program(epc, settings, columns, (done) => progress.add(done), counters);
+    program.mayFail = operator !== null;
+    return program;
   });
   for (const { enclave, name } of programs) events?.enclaveNames.set(enclave.id, name);
-  const began = beginRun(scenario, epc, programs, counters);
+  const began = beginRun(scenario, epc, { programs, vms }, counters);
   for (const [index, program] of programs.entries()) {
-    const start = began + (scenario.enclaves[index]?.startCycles ?? 0);
-    if (typeof scenario.horizonCycles === 'number') program.stopAt = began + scenario.horizonCycles;
-    for (const member of program.threads) epc.machine.start(member.thread, program.main(member, start));
+    const settings = scenario.enclaves[index] as ScenarioEnclave;
+    const { startCycles = 0, enterCycles = 0, moreThreads = [], stopCycles = null } = settings;
+    const { horizonCycles = null } = scenario;
+    program.began = began;
+    program.stopAt = began + Math.min(horizonCycles ?? Infinity, stopCycles ?? Infinity);
+    for (const [place, member] of program.threads.entries()) {
+      const enter = place === 0 ? enterCycles : (moreThreads[place - 1]?.startCycles ?? 0);
+      epc.machine.start(member.thread, program.main(member, began + startCycles, began + enter));
+    }
   }
+  for (const vm of vms) vm.start(began, scenario.horizonCycles ?? Number.POSITIVE_INFINITY);
+  if (operator !== null) operator.start(began);
   epc.machine.runTimed();
   for (const { clock } of epc.machine.threads) requireExactCycles(clock);
   progress.finish();
-  return reportOf({ scenario, traces, counters, epc, programs, began });
+  options.onScheduled?.(epc.machine.schedulerCounts);
+  options.onFinished?.(epc);
+  return reportOf({ scenario, traces, counters, epc, programs, vms, began });
+}
+
+/** Makes the cgroups of a scenario, if it has any. */
+function createOperator(scenario: Scenario, epc: Epc, counters: RunCounters): Operator | null {
+  const { cgroups: settings = null } = scenario;
+  if (settings === null || epc.cgroups === null) return null;
+  counters.groups = new GroupCounters(epc.cgroups, epc.frames.pageCount);
+  return new Operator(epc, epc.cgroups, settings);
+}
+
+/** Makes the virtual machines of a scenario, if it has any; they are up then. */
+function createVms(
+  { vms = [] }: Scenario,
+  traces: ReadonlyMap<string, TraceColumns>,
+  {
+    epc,
+    counters,
+    progress,
+  }: { readonly epc: Epc; readonly counters: RunCounters; readonly progress: Progress },
+): readonly VmRun[] {
+  if (vms.length === 0) return [];
+  const guests = new GuestCounters(epc.frames);
+  counters.guests = guests;
+  const onProgress = (done: number) => progress.add(done);
+  return startVms(epc, vms, (name) => traceOf(traces, name), { counters: guests, onProgress });
 }
 
 /** Builds what is no part of the run; then time begins for all threads at once. @returns that time */
-function beginRun(scenario: Scenario, epc: Epc, programs: readonly Program[], counters: RunCounters): number {
+function beginRun(
+  scenario: Scenario,
+  epc: Epc,
+  { programs, vms }: { readonly programs: readonly Program[]; readonly vms: readonly VmRun[] },
+  counters: RunCounters,
+): number {
   const { machine } = epc;
   const built = programs.filter((_, index) => scenario.enclaves[index]?.buildCost === false);
-  for (const program of built) machine.run(program.thread, program.construct());
-  const began = Math.max(epc.ksgxd.clock, ...built.map(({ thread }) => thread.clock));
+  for (const program of built) machine.run(program.thread, program.prepare());
+  const daemonClocks = epc.daemons.map(({ clock }) => clock);
+  const guestClocks = vms.flatMap(({ threads }) => threads.map(({ clock }) => clock));
+  const began = Math.max(...daemonClocks, ...built.map(({ thread }) => thread.clock), ...guestClocks);
   for (const thread of machine.threads) thread.startAt(began);
   for (const program of built) program.forgetBuilding();
   counters.begin(began, epc.pools.free);
   return began;
 }
 
-function createScenarioEpc(scenario: Scenario, probe: RunCounters, isObserved: boolean): Epc {
-  const { machine, reclaim, costs, preset } = scenario;
-  const { batchPages, lowPages, highPages } = reclaim;
+function createScenarioEpc(scenario: Scenario, probe: RunCounters, options: RunOptions): Epc {
+  const { machine, allocator, costs, preset, cgroups = null } = scenario;
+  const { cpus, sections, distances = null, sliceCycles } = machine;
+  const { policy: _secondChance, ...reclaim } = scenario.reclaim;
+  const { hostReclaim = null } = scenario;
   const recipes: Preset = presets[preset];
   return createEpc({
     ...recipes,
-    ...(isObserved ? observedRecipes(recipes, probe) : {}),
-    machine,
+    ...(options.onEvent === undefined ? {} : observedRecipes(recipes, probe)),
+    machine: { cpus, sections, ...(distances === null ? {} : { distances }) },
+    timed: { ...(sliceCycles === undefined ? {} : { sliceCycles }), ...options.timed },
+    ...(allocator?.fallback === undefined ? {} : { fallback: allocator.fallback }),
     probe,
-    costs: createCostTable(costPresets[costs.table], costs.overrides),
-    reclaim: { batchPages, lowPages, highPages },
+    costs: costTableOf(costs),
+    hasTrappedIpis: costs.ipi === 'trapped',
+    ...(hostReclaim === null ? {} : { guestReclaim: hostReclaim }),
+    reclaim,
+    ...(cgroups === null ? {} : { cgroups: cgroupSettings(preset, cgroups) }),
   });
 }
 
@@ -139,13 +206,21 @@ class Progress {
 
 function referencesIn(scenario: Scenario, traces: ReadonlyMap<string, TraceColumns>): number {
   let sum = 0;
-  for (const { trace, runs, repeat, deal, moreCpus } of scenario.enclaves) {
-    const columns = traceOf(traces, trace);
-    const end = Math.min(runs ?? columns.length, columns.length);
-    let references = 0;
-    for (let i = 0; i < end; i++) references += columns.count[i] as number;
-    const copies = deal === 'copies' ? 1 + (moreCpus?.length ?? 0) : 1;
-    sum += references * repeat * copies;
+  for (const { trace, runs, repeat, deal, vcpus } of (scenario.vms ?? []).flatMap((vm) => vm.enclaves)) {
+    const copies = deal === 'copies' ? vcpus.length : 1;
+    sum += referencesOf(traceOf(traces, trace), runs) * repeat * copies;
+  }
+  for (const { trace, runs, repeat, deal, moreCpus = [], moreThreads = [] } of scenario.enclaves) {
+    const copies = deal === 'copies' ? 1 + moreCpus.length : 1;
+    sum += referencesOf(traceOf(traces, trace), runs) * repeat * copies;
+    for (const thread of moreThreads) sum += referencesOf(traceOf(traces, thread.trace), runs) * repeat;
   }
   return sum;
+}
+
+function referencesOf({ count, length }: TraceColumns, runs: number | null): number {
+  const end = Math.min(runs ?? length, length);
+  let references = 0;
+  for (let i = 0; i < end; i++) references += count[i] as number;
+  return references;
 }

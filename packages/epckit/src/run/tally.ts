@@ -16,6 +16,8 @@ export const fills: ReadonlySet<number> = new Set([Leaf.ECREATE, Leaf.EADD, Leaf
 export const fieldOf: Readonly<Record<number, keyof RunCounts>> = {
   [Leaf.EADD]: 'eadd',
   [Leaf.EEXTEND]: 'eextend',
+  [Leaf.EAUG]: 'eaug',
+  [Leaf.EACCEPT]: 'eaccept',
   [Leaf.ELDU]: 'eldu',
   [Leaf.EBLOCK]: 'eblock',
   [Leaf.ETRACK]: 'etrack',
@@ -32,6 +34,8 @@ export function emptyTally(): Tally {
     faultRetries: 0,
     eadd: 0,
     eextend: 0,
+    eaug: 0,
+    eaccept: 0,
     eldu: 0,
     ewb: 0,
     ewbNotTracked: 0,

@@ -1,6 +1,17 @@
 import { createRequire } from 'node:module';
 
-const packages = ['enclave', 'frames', 'hardware', 'interface', 'machine', 'mm', 'numa', 'paging', 'reclaim'];
+const packages = [
+  'enclave',
+  'frames',
+  'hardware',
+  'interface',
+  'machine',
+  'mm',
+  'numa',
+  'paging',
+  'reclaim',
+  'vepc',
+];
 
 /** Versions of the packages that a stack is composed of, by name. */
 export function packageVersions(): Record<string, string> {

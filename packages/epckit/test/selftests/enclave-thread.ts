@@ -123,8 +123,8 @@ export class EnclaveThread {
       }
       const next = isFirst ? code.next() : code.next(done);
       if (next.done === true) {
-        yield* this.#insideOf(entry);
-        yield* this.cpu.exit();
+        do yield* this.#insideOf(entry);
+        while (!(yield* this.cpu.exit()));
         return { function: 'EEXIT', vector: 0, code: 0, address: 0, value: next.value };
       }
       instruction = next.value;

@@ -1,6 +1,7 @@
+// biome-ignore-all lint/correctness/useYield: a controller that does nothing stops nowhere
 import { checkFrames } from '@epckit/frames';
 import { checkEpcm } from '@epckit/hardware';
-import type { Routine, SecsSource } from '@epckit/interface';
+import type { ChargeController, Routine, SecsSource } from '@epckit/interface';
 import { InvariantViolation, NONE, PageType, Prot, SecInfo } from '@epckit/interface';
 import type { Machine, MachineThread } from '@epckit/machine';
 import { checkPools } from '@epckit/numa';
@@ -16,10 +17,24 @@ export interface GuestsOptions {
   readonly cpus: number;
   readonly recipes?: VepcDriverRecipes;
   readonly failures?: VepcFailures | null;
+  /** Composes with a controller that charges nothing: then instances can be killed. Default: false. */
+  readonly hasController?: boolean;
 }
 
 /** A range of 16 pages of a 64-bit enclave. */
 const SOURCE: SecsSource = { basePage: 0x1000, pageCount: 16, attributes: 4, ssaFrameSize: 1 };
+
+/** A controller that limits nobody. */
+const freeOfCharge: ChargeController = {
+  *charge(): Routine<number> {
+    return 0;
+  },
+  *cancel(): Routine<void> {},
+  *assign(): Routine<void> {},
+  *uncharge(): Routine<void> {},
+  *reclaimDirect(): Routine<void> {},
+  refusedBy: () => NONE,
+};
 
 /** A stack in the checking mode with one VMM and no native enclave; nobody wakes the daemon. */
 export class Guests {
@@ -27,7 +42,7 @@ export class Guests {
   readonly driver: VepcDriver;
   readonly #vmm: Process;
 
-  constructor({ epcPages, cpus, recipes = {}, failures = null }: GuestsOptions) {
+  constructor({ epcPages, cpus, recipes = {}, failures = null, hasController = false }: GuestsOptions) {
     this.epc = createEpc({
       ...linux6,
       machine: {
@@ -38,6 +53,7 @@ export class Guests {
       reclaim: { lowPages: 0, highPages: 0 },
       vepc: recipes,
       failures,
+      charge: hasController ? freeOfCharge : null,
     });
     this.epc.boot();
     this.driver = this.epc.vepc as VepcDriver;

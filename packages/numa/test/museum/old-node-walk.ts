@@ -10,7 +10,7 @@ import { NodeWalk } from '../../src/recipes.js';
  */
 export class OldNodeWalk extends NodeWalk {
   protected override next(current: NodeId, start: NodeId, node: NodeId): NodeId {
-    const next = this.order.next(start, node);
+    const next = this.order.next(current, start, node);
     const wrapped = next === NONE ? start : next;
     return wrapped === current ? NONE : wrapped;
   }

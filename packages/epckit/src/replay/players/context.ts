@@ -1,6 +1,7 @@
 import type { Enclave } from '@epckit/enclave';
 import type { Routine } from '@epckit/interface';
 import { MisuseError } from '@epckit/interface';
+import type { MachineThread } from '@epckit/machine';
 import type { Vepc } from '@epckit/vepc';
 import type { Epc } from '../../create-epc.js';
 import type { InjectedFailures } from '../../failures/injected-failures.js';
@@ -24,7 +25,12 @@ export interface PlayParts {
   readonly failures: InjectedFailures;
   /** Machine of the script. */
   readonly machine: ScriptMachine;
+  /** Runs routines; null: the direct world does. */
+  readonly execute: Execute | null;
 }
+
+/** Runs a routine on a thread to its end, and whatever else the thread's step makes run. @returns its result */
+export type Execute = (epc: Epc, thread: MachineThread, routine: Routine<unknown>) => unknown;
 
 /** What the operations of a script share: the stack, and what the script has made on it. */
 export class PlayContext implements PlayParts {
@@ -33,6 +39,7 @@ export class PlayContext implements PlayParts {
   readonly recorder: Recorder;
   readonly failures: InjectedFailures;
   readonly machine: ScriptMachine;
+  readonly execute: Execute | null;
   /** Open enclaves by name. */
   readonly enclaves = new Map<string, Enclave>();
   /** Enclaves that were released, by name: nobody maps them any more. */
@@ -56,11 +63,13 @@ export class PlayContext implements PlayParts {
     this.recorder = parts.recorder;
     this.failures = parts.failures;
     this.machine = parts.machine;
+    this.execute = parts.execute;
   }
 
   /** Runs a routine on a CPU's thread to its end. */
   run<T>(cpu: UserCpu, routine: Routine<T>): T {
-    return this.epc.machine.run(cpu.thread, routine);
+    if (this.execute === null) return this.epc.machine.run(cpu.thread, routine);
+    return this.execute(this.epc, cpu.thread, routine) as T;
   }
 
   /** A call into the kernel by the step's process on the step's CPU, about enclave `name`. */

@@ -1,1 +1,1 @@
-export { fine } from '../../epckit/src/index.js';
+export { fine } from '../../guest/src/upward.js';

@@ -1,0 +1,111 @@
+import { parseQemuEpc, type QemuEpcSection } from '@epckit/guest';
+import { MisuseError } from '@epckit/interface';
+import { linuxReclaim } from 'epckit';
+import { z } from 'zod';
+import { enclave } from './enclave-schema.js';
+import { epcSize, sizeMeta } from './sized.js';
+
+const MAX_VCPUS = 1024;
+/** As many as Linux uses; it would ignore further ones. */
+const MAX_SECTIONS = 8;
+
+const pageCount = (defaultPages: number, meaning: string) =>
+  z
+    .int()
+    .min(1)
+    .max(2 ** 28)
+    .default(defaultPages)
+    .describe(meaning);
+
+const section = z.strictObject({
+  size: epcSize.meta({ ...sizeMeta, description: 'size of the section, as 8MiB or 2048 pages' }),
+  node: z.int().min(0).max(1023).default(0).describe('NUMA node that the guest is told'),
+  prealloc: z
+    .enum(['on', 'off'])
+    .default('off')
+    .describe('does the VMM touch every page before the guest starts?'),
+});
+
+/** EPC options of a QEMU command line. */
+const qemu = z.unknown().transform((value, context): readonly QemuEpcSection[] => {
+  const refuse = (message: string, hint: string) => {
+    context.issues.push({ code: 'custom', message, params: { hint }, input: value });
+    return z.NEVER;
+  };
+  const hint = 'Give -object memory-backend-epc,id=mem1,size=64M -M sgx-epc.0.memdev=mem1.';
+  if (typeof value !== 'string') return refuse('must be text', hint);
+  try {
+    const sections = parseQemuEpc(value);
+    return sections.length > 0 ? sections : refuse('describes no EPC section', hint);
+  } catch (error) {
+    if (!(error instanceof MisuseError)) throw error;
+    return refuse(`is refused: ${error.message.replace(/\.$/, '')}`, error.hint ?? hint);
+  }
+});
+
+/** An enclave of a guest: as one of the host, with virtual CPUs instead of CPUs. */
+const guestEnclave = enclave
+  .pick({ name: true, trace: true, generator: true, runs: true, repeat: true, deal: true, measured: true })
+  .extend({
+    name: z.string().min(1).describe('name in the report; unique in its guest'),
+    threads: z.int().min(1).max(MAX_VCPUS).default(1).describe('threads, which share the trace'),
+    vcpu: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('virtual CPU of its first thread, the others follow; the next one of the list unless given'),
+    ...enclave.pick({ start: true, startJitter: true, stop: true }).shape,
+  });
+
+const reclaim = z
+  .strictObject({
+    batch: pageCount(linuxReclaim.batchPages, 'pages per reclaim batch'),
+    low: pageCount(linuxReclaim.lowPages, 'an allocation that leaves fewer free pages wakes the daemon'),
+    high: pageCount(linuxReclaim.highPages, 'the daemon works until this many pages are free'),
+  })
+  .prefault({})
+  .describe('the reclaimer of the guest’s kernel, with one daemon on the first virtual CPU');
+
+/** A virtual machine of a scenario file. */
+export const virtualMachine = z
+  .strictObject({
+    name: z.string().min(1).describe('name in the report; unique'),
+    instances: z
+      .int()
+      .min(1)
+      .max(1024)
+      .default(1)
+      .describe('virtual machines of this kind, each with CPUs of its own; their names get a number'),
+    vcpus: z
+      .int()
+      .min(1)
+      .max(MAX_VCPUS)
+      .optional()
+      .describe(
+        'virtual CPUs, each pinned to the next CPU of its own; as many as cpus lists, or 1, unless given',
+      ),
+    cpus: z
+      .array(z.int().min(0))
+      .min(1)
+      .optional()
+      .describe('CPU that each virtual CPU is pinned to; nobody else may be there'),
+    epc: z.array(section).min(1).max(MAX_SECTIONS).optional().describe('EPC sections of the guest'),
+    qemu: qemu.optional().meta({
+      type: 'string',
+      examples: ['-object memory-backend-epc,id=mem1,size=64M,prealloc=on -M sgx-epc.0.memdev=mem1'],
+      description: 'EPC sections as on the command line of QEMU; instead of epc',
+    }),
+    reclaim,
+    cgroup: enclave.shape.cgroup.meta({
+      examples: ['/a', '/tenants/b'],
+      description: 'directory of cgroups that its VMM is in, such as /tenants/a; the root unless given',
+    }),
+    enclaves: z.array(guestEnclave).min(1).describe('enclaves of the guest'),
+  })
+  .meta({ oneOf: [{ required: ['epc'] }, { required: ['qemu'] }] });
+
+/** A virtual machine as a file describes it. */
+export type VmFile = z.output<typeof virtualMachine>;
+
+/** An enclave of a guest as a file describes it. */
+export type GuestEnclaveFile = z.output<typeof guestEnclave>;

@@ -1,0 +1,71 @@
+import type { GuestFaultLatencies } from './guest-latency.js';
+
+/** What happened to one enclave of a guest. */
+export interface GuestEnclaveReport {
+  /** Name from the scenario. */
+  readonly name: string;
+  /** Pages of its range that were added. */
+  readonly pages: number;
+  /** References of its threads. */
+  readonly accesses: number;
+  /** Page faults that the guest's kernel has handled, retries included. */
+  readonly faults: number;
+  /** Its pages that the guest's own kernel has evicted. */
+  readonly evictions: number;
+  /** Its pages that the guest's own kernel has loaded back (ELDU). */
+  readonly loads: number;
+  /** Cycles for building it. */
+  readonly buildCycles: number;
+  /** Cycles from the first access until its last thread has ended its part of the trace. */
+  readonly runCycles: number;
+  /** Its throughput: {@link accesses} by {@link runCycles}, in references per second. */
+  readonly accessesPerSecond: number;
+  /** Latencies of its faults, as the guest feels them. */
+  readonly faultLatency: GuestFaultLatencies;
+}
+
+/** Why virtual CPUs left the guest, besides interrupts. */
+export interface VmExits {
+  /** EPT violations: the host had to make a page present. */
+  readonly eptViolations: number;
+  /** ENCLS leaves that KVM traps. */
+  readonly encls: number;
+  /** Conflicts of SGX leaves (exit reason 71). */
+  readonly conflicts: number;
+}
+
+/** What happened to one virtual machine, from the beginning of the run on. */
+export interface VmReport {
+  /** Name from the scenario. */
+  readonly name: string;
+  /** EPC pages that its guest was given. */
+  readonly epcPages: number;
+  /** Of these, pages that were in the EPC of the host when the run ended. */
+  readonly residentPages: number;
+  /** Most of its pages that were in the EPC of the host at once. */
+  readonly peakPages: number;
+  /** Pages that the host has taken from the guest, those that the guest did not use included. */
+  readonly hostEvictions: number;
+  /** Pages that the host has loaded back. */
+  readonly hostReloads: number;
+  /** Page faults that the guest's kernel has handled, retries included. */
+  readonly guestFaults: number;
+  /** Pages that the guest's own kernel has evicted. */
+  readonly guestEvictions: number;
+  /** Pages that the guest's own kernel has loaded back (ELDU, ELDB), SECS pages included. */
+  readonly guestLoads: number;
+  /** Exits to the host. */
+  readonly exits: VmExits;
+  /** References of all its enclaves. */
+  readonly accesses: number;
+  /** Sum of the throughput of its enclaves, in references per second. */
+  readonly accessesPerSecond: number;
+  /** Cycles of its virtual CPUs and of the guest's daemon by cause. */
+  readonly cyclesByCause: Readonly<Record<string, number>>;
+  /** Latencies of faults of all its enclaves, as the guest feels them. */
+  readonly faultLatency: GuestFaultLatencies;
+  /** Its enclaves, in order of the scenario. */
+  readonly enclaves: readonly GuestEnclaveReport[];
+  /** Why the VMM has stopped it in the middle; `null`: it did not. */
+  readonly stopReason: string | null;
+}

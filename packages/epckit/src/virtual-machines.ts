@@ -1,0 +1,81 @@
+import type { GuestHost, VirtualMachine, VirtualMachineOptions } from '@epckit/guest';
+import { createVirtualMachine, kvmHostOf } from '@epckit/guest';
+import type { CpuId } from '@epckit/interface';
+import { Cost, MisuseError } from '@epckit/interface';
+import type { InterruptHandler, MachineThread } from '@epckit/machine';
+import type { Process } from './process.js';
+
+/** What virtual machines of a stack run on. */
+export interface VirtualMachineHost extends Omit<GuestHost, 'kvm' | 'createAddressSpace' | 'vepc'> {
+  /** The virtual EPC device; null: the processor has no VMX. */
+  readonly vepc: GuestHost['vepc'] | null;
+  /** Makes the process of a VMM, in a cgroup or in the root. */
+  createProcess(name: string, cgroup?: string): Process;
+  /** The thread runs for the process from now on. */
+  enter(thread: MachineThread, process: Process): void;
+}
+
+/** The virtual machines of a stack: who is told of interrupts, and who leaves a CPU that another thread gets. */
+export class VirtualMachines {
+  readonly #host: () => VirtualMachineHost;
+  readonly #all: VirtualMachine[] = [];
+
+  /** @param host - asked when the first virtual machine is made */
+  constructor(host: () => VirtualMachineHost) {
+    this.#host = host;
+  }
+
+  /** All that were made, in order. */
+  get all(): readonly VirtualMachine[] {
+    return this.#all;
+  }
+
+  /**
+   * Makes a virtual machine, which then has to be started.
+   *
+   * @param cgroup - directory that its VMM is in, such as `/tenants/a`; the root unless given
+   * @returns null: no memory for an instance
+   * @throws MisuseError on a processor without VMX
+   */
+  create(options: VirtualMachineOptions, cgroup?: string): VirtualMachine | null {
+    const host = this.#host();
+    const { vepc } = host;
+    if (vepc === null) throw new MisuseError('A virtual machine needs a processor with VMX.');
+    const process = host.createProcess(options.name, cgroup);
+    const kvm = kvmHostOf(host.hardware);
+    const vm = createVirtualMachine(options, { ...host, vepc, kvm, createAddressSpace: () => process.mm });
+    if (vm === null) return null;
+    this.#all.push(vm);
+    for (const { thread } of vm.cpus) host.enter(thread, process);
+    host.enter(vm.daemon, process);
+    return vm;
+  }
+
+  /** Interrupts of a CPU, with those of virtual CPUs; `native` gets what concerns no guest. */
+  interrupts(native: InterruptHandler): InterruptHandler {
+    return {
+      arrive: (by, cpu) => {
+        const guest = this.#inside(cpu);
+        return guest === undefined ? native.arrive(by, cpu) : guest.interrupts.arrive(by, cpu);
+      },
+      leave: (by, cpu) => {
+        for (const vm of this.#all) vm.interrupts.leave(by, cpu);
+        native.leave(by, cpu);
+      },
+    };
+  }
+
+  /** Another thread gets the CPU: an enclave thread of a guest leaves, and resumes when its virtual CPU runs again. */
+  leave(cpu: CpuId): void {
+    const thread = this.#inside(cpu)?.cpu(cpu)?.thread;
+    if (thread === undefined) return;
+    const { machine, hardware } = this.#host();
+    if (machine.currentOf(cpu) === thread) thread.spend(Cost.AEX);
+    hardware.aex(cpu);
+  }
+
+  /** Virtual machine whose virtual CPU is inside an enclave on `cpu`. */
+  #inside(cpu: CpuId): VirtualMachine | undefined {
+    return this.#all.find((vm) => vm.cpu(cpu)?.isInside === true);
+  }
+}

@@ -1,0 +1,3 @@
+import { preset } from '../../config/tsup.js';
+
+export default preset();
