@@ -149,6 +149,7 @@ export class VepcOwner implements PageOwner {
     return this.#refs(owner).writing;
   }
 
+  /** Drops a reference of an instance. Plain. @returns true for the last one: the caller runs {@link release} */
   put(thread: Thread, owner: OwnerId): boolean {
     return this.#refs(owner).put(thread);
   }
