@@ -3,6 +3,7 @@ import type {
   CpuSet,
   FrameTable,
   IpiSender,
+  LaunchControl,
   LockFactory,
   ObjectRegistry,
   OwnerId,
@@ -51,6 +52,8 @@ export interface EnclaveDriverComponents {
   readonly monitor: AccessMonitor | null;
   /** Trace points, or `null`. */
   readonly probe: Probe | null;
+  /** Hash MSRs, which INIT writes before each EINIT; `null` or left out: the kernel cannot. */
+  readonly launchControl?: LaunchControl | null;
   /** Which calls into the kernel fail; `null` or left out: none. */
   readonly failures?: KernelFailures | null;
   /** Dynamic memory; `null` or left out: the processor has no SGX2. */

@@ -98,15 +98,19 @@ export class Init {
    * @returns result of the last one, or `-ERESTARTSYS`
    */
   protected *einit(thread: Thread, enclave: Enclave, argument: InitArgument): Routine<number> {
-    const { hardware } = this.components;
+    const { hardware, launchControl = null } = this.components;
+    const { signer } = argument;
     let result: number = SgxCode.UNMASKED_EVENT;
     for (let round = 1; round <= EINIT_ROUNDS; round++) {
       for (let tries = 0; tries < EINIT_TRIES && result === SgxCode.UNMASKED_EVENT; tries++) {
         if (thread.spend(Cost.EINIT) > thread.limit) {
           yield hardware.leafAt(enclave.secs, thread.cpu, Leaf.EINIT);
         }
-        do result = hardware.einit(thread.cpu, enclave.secs, argument);
-        while (isExit(result) && (yield* servedByHost(hardware, thread)));
+        do {
+          // Others may have written theirs since. Who leaves the signer out is taken for authorised.
+          if (signer !== undefined) launchControl?.writeHash(thread.cpu, signer);
+          result = hardware.einit(thread.cpu, enclave.secs, argument);
+        } while (isExit(result) && (yield* servedByHost(hardware, thread)));
       }
       if (result !== SgxCode.UNMASKED_EVENT) break;
       argument.onSleep?.(round);

@@ -17,6 +17,7 @@ import {
   Cost,
   isExit,
   Leaf,
+  LeafFault,
   leafFailed,
   NONE,
   OwnerKind,
@@ -213,23 +214,38 @@ export class CarefulOwner extends NativeOwner {
     index: number,
     code: number,
   ): Routine<WrittenResult> {
-    const { hardware } = this.parts.components;
-    if (code === SgxCode.PAGE_NOT_BLOCKED) return Written.BUSY;
-    if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
-    let result: LeafResult;
-    do result = hardware.eremove(thread.cpu, page);
-    while (isExit(result) && (yield* servedByHost(hardware, thread)));
-    if (result !== SgxCode.SUCCESS) return Written.BUSY;
+    if (code === SgxCode.PAGE_NOT_BLOCKED || !(yield* this.remove(thread, page))) return Written.BUSY;
     pagingOf(enclave).backing.truncate(thread, index, enclave.isInFlight);
     enclave.records.setLost(index);
     return Written.FREED;
   }
 
-  /** A SECS that could not be written stays: without it every page of the enclave would be lost. */
+  /**
+   * A SECS that could not be written stays: without it every page of the enclave would be lost. If the EPC was lost, they
+   * are, and a SECS that stayed would be tried for ever.
+   */
   protected override *secsWritten(thread: Thread, enclave: Enclave, slot: number): Routine<void> {
-    if (slot >= 0) yield* super.secsWritten(thread, enclave, slot);
+    if (slot >= 0 || isEpcLoss(-slot)) yield* super.secsWritten(thread, enclave, slot);
     else yield* this.parts.pages.idleSecs(thread, enclave);
   }
+
+  /** EREMOVE of a page whose EWB has failed for good. @returns whether the page is invalid now */
+  protected *remove(thread: Thread, page: PageIndex): Routine<boolean> {
+    const { hardware } = this.parts.components;
+    if (thread.spend(Cost.EREMOVE) > thread.limit) yield hardware.leafAt(page, thread.cpu, Leaf.EREMOVE);
+    let result: LeafResult;
+    do result = hardware.eremove(thread.cpu, page);
+    while (isExit(result) && (yield* servedByHost(hardware, thread)));
+    return result === SgxCode.SUCCESS;
+  }
+}
+
+/**
+ * Does the result of EWB say that the EPC was lost, by sleep or migration? #PF: the page or its version array is not what
+ * it was.
+ */
+export function isEpcLoss(result: LeafResult): boolean {
+  return result === LeafFault.PF;
 }
 
 /** Paging of an enclave that has passed CREATE. */

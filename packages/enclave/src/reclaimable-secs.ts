@@ -9,7 +9,7 @@ import type {
 import { Blocked, Cost, FrameFlag, Mode, NONE, Prepared, Written } from '@epckit/interface';
 import type { Enclave } from './enclave.js';
 import { EnclaveFlag } from './enclave.js';
-import { CarefulOwner, pagingOf } from './native-owner.js';
+import { CarefulOwner, isEpcLoss, pagingOf } from './native-owner.js';
 import { EnclavePages } from './pages.js';
 import { SECS_RECORD } from './record-id.js';
 
@@ -77,7 +77,7 @@ export class SecsReclaimingOwner extends CarefulOwner {
     return isReady ? Prepared.READY : Prepared.BUSY;
   }
 
-  /** EWB, if there still are no children. */
+  /** EWB, if there still are no children. After a loss of EPC the SECS is given up: no batch could ever write it. */
   protected *writeSecs(thread: Thread, page: PageIndex): Routine<WrittenResult> {
     const enclave = this.enclaveOf(page);
     while (enclave.lock.mustWait(thread)) yield enclave.lock.acquire;
@@ -85,9 +85,10 @@ export class SecsReclaimingOwner extends CarefulOwner {
     if (enclave.children === 0) {
       slot = yield* pagingOf(enclave).writeBack.write(thread, enclave, page, enclave.pageCount);
     }
-    if (slot >= 0) enclave.setSecsEvicted(slot);
+    const isGone = slot >= 0 || (isEpcLoss(-slot) && (yield* this.remove(thread, page)));
+    if (isGone) enclave.setSecsEvicted(Math.max(slot, NONE));
     enclave.lock.release(thread);
-    return slot >= 0 ? Written.FREED : Written.BUSY;
+    return isGone ? Written.FREED : Written.BUSY;
   }
 }
 

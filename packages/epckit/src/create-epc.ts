@@ -2,7 +2,7 @@ import type { Enclave, EnclaveDriver, EnclavePaging } from '@epckit/enclave';
 import { createEnclaveDriver } from '@epckit/enclave';
 import { createFrameTable } from '@epckit/frames';
 import type { HardwareModel } from '@epckit/hardware';
-import { createSgxHardware } from '@epckit/hardware';
+import { createSgxHardware, launchControlOf } from '@epckit/hardware';
 import type {
   CpuId,
   FrameTable,
@@ -163,6 +163,7 @@ export function createEpc(options: EpcOptions): Epc {
   const nodeOfCpu = [...options.machine.cpus, ...kernelCpus(options, plans)].map(({ node }) => node);
   chargeRemotePages(model, { machine, frames, nodeOfCpu, distances });
   const hardware = options.hardware?.(model) ?? model;
+  const launchControl = launchControlOf(model);
   const failures = options.failures ?? null;
   const shared = options.machine.cpus.map((_, id) => new SharedCpu(id, hardware, machine));
   const cpus = shared.map((cpu) => {
@@ -250,6 +251,7 @@ export function createEpc(options: EpcOptions): Epc {
     monitor,
     probe,
     failures,
+    launchControl,
     createPaging,
     dynamic: options.dynamicMemory === false ? null : { tracker: createEtrack(hardware), ...sender },
     interrupts: sender,
@@ -258,7 +260,7 @@ export function createEpc(options: EpcOptions): Epc {
   owners.register(driver.owner);
   machine.changes = () => frames.changes + hardware.changes + (cgroups?.controller.changes ?? 0);
   const vepc = createGuestDriver(options, {
-    ...{ frames, hardware, allocator, machine, lists, reclaimer, ipi, probe },
+    ...{ frames, hardware, allocator, machine, lists, reclaimer, ipi, probe, launchControl },
     interrupts: charge === null ? null : sender,
   });
   const guests = vepc?.oversub?.owner ?? vepc?.owner ?? null;
@@ -284,7 +286,7 @@ export function createEpc(options: EpcOptions): Epc {
     enter: (thread, process) => cgroups?.setCurrent(thread, process),
   } satisfies VirtualMachineHost;
   machine.onSwitch = (cpu, _, to) => {
-    vms.leave(cpu);
+    vms.leave(cpu, to);
     shared[cpu]?.switchTo(to);
   };
   return {

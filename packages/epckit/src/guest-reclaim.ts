@@ -4,6 +4,7 @@ import { createCpuSet } from '@epckit/mm';
 import { createBackingStore, createVersionSlots, createWriteBack } from '@epckit/paging';
 import { LoadBackKeeping } from '@epckit/paging/recipes';
 import type {
+  EvictableVersionArrays,
   OversubComponents,
   OversubPaging,
   OversubPagingParts,
@@ -17,7 +18,8 @@ import type { EpcOptions } from './options.js';
 export const FIRST_VEPC_OWNER = 2 ** 30;
 
 /** What the virtual EPC device of a stack is made of. */
-export interface GuestReclaimParts extends Pick<VepcComponents, 'frames' | 'probe' | 'interrupts'> {
+export interface GuestReclaimParts
+  extends Pick<VepcComponents, 'frames' | 'probe' | 'interrupts' | 'launchControl'> {
   /** Executes leaves. */
   readonly hardware: SgxHardware;
   /** Gives pages to instances. */
@@ -38,16 +40,15 @@ export interface GuestReclaimParts extends Pick<VepcComponents, 'frames' | 'prob
  * @returns null: the processor has no VMX
  */
 export function createGuestDriver(options: EpcOptions, parts: GuestReclaimParts): VepcDriver | null {
-  const { machine, frames, hardware, allocator, probe, interrupts = null } = parts;
+  const { machine, frames, hardware, allocator, probe, launchControl, interrupts = null } = parts;
   const { objects, checking: monitor } = machine;
   const { failures = null } = options;
   const oversub = options.guestReclaim === true ? oversubOf(options, parts) : null;
   return createVepcDriver(
     { hasVmx: options.vmx ?? true, firstOwner: FIRST_VEPC_OWNER },
-    // The hardware takes every signer for the one of the hash MSRs: nobody writes them.
     {
       ...{ frames, hardware, allocator, locks: machine, objects, monitor, probe, failures },
-      ...{ launchControl: null, interrupts, oversub },
+      ...{ launchControl, interrupts, oversub },
     },
     options.vepc,
   );
@@ -55,22 +56,35 @@ export function createGuestDriver(options: EpcOptions, parts: GuestReclaimParts)
 
 function oversubOf(options: EpcOptions, parts: GuestReclaimParts): OversubComponents {
   const { lists, reclaimer, ipi, machine } = parts;
+  const isEvictable = options.guestVersionArrays === 'evictable';
   return {
     ...{ lists, reclaimer, ipi },
     createCpuSet: () => createCpuSet(machine.cpuCount),
     createPaging: (instance) => pagingOf(instance, options, parts),
+    versionArrays: isEvictable ? { createBacking: versionBackingOf(options, parts) } : null,
   };
 }
 
-/** Each instance has slots, a backing file and the ladders over them; a load that has failed is repeated. */
+/** Version array pages have a file of their own: in trace points the pages of an instance are those of its own one. */
+function versionBackingOf(
+  { failures = null }: EpcOptions,
+  { machine }: GuestReclaimParts,
+): EvictableVersionArrays['createBacking'] {
+  const { objects, checking: monitor } = machine;
+  const mayAllocate = () => !failures?.fails('shmem_page');
+  return (owner, pageCount) =>
+    createBackingStore({ pageCount, mayAllocate }, { probe: null, monitor, objects, owner });
+}
+
+/** Each instance has slots, its own or those of the driver, a backing file and the ladders over them; a load that has failed is repeated. */
 function pagingOf(
-  { owner, pageCount, hardware, tracker, isBeingWritten }: OversubPagingParts,
+  { owner, pageCount, hardware, tracker, isBeingWritten, slots: ownSlots }: OversubPagingParts,
   { failures = null, paging = {} }: EpcOptions,
   { machine, ipi, probe }: GuestReclaimParts,
 ): OversubPaging {
   const { objects, checking: monitor } = machine;
   const mayAllocate = () => !failures?.fails('shmem_page');
-  const slots = createVersionSlots();
+  const slots = ownSlots ?? createVersionSlots();
   const backing = createBackingStore({ pageCount, mayAllocate }, { probe, monitor, objects, owner });
   const cpus = createCpuSet(machine.cpuCount);
   const out = { hardware, tracker, ipi, probe, slots, backing, cpus };

@@ -19,6 +19,7 @@ export type {
   EpcOptions,
   FailureSource,
   Fallback,
+  GuestVersionArrays,
   MachineDescription,
   PagingRecipes,
   ReclaimSettings,
@@ -100,8 +101,15 @@ export type { ScenarioCgroups, ScenarioGroup, ScenarioLimit } from './run/scenar
 export { pagesOf } from './run/thread-traces.js';
 export { packageVersions } from './run/versions.js';
 export type { GuestFaultKind, GuestFaultLatencies } from './run/vms/guest-latency.js';
-export type { ScenarioGuestEnclave, ScenarioVm, ScenarioVmSection } from './run/vms/scenario-vms.js';
-export type { GuestEnclaveReport, VmExits, VmReport } from './run/vms/vm-report.js';
+export type {
+  GuestKernelName,
+  ScenarioGuestEnclave,
+  ScenarioGuestThread,
+  ScenarioVm,
+  ScenarioVmSection,
+} from './run/vms/scenario-vms.js';
+export { guestTraceNames, guestVcpus } from './run/vms/scenario-vms.js';
+export type { GuestEnclaveReport, VersionArrayReport, VmExits, VmReport } from './run/vms/vm-report.js';
 export type { CpuSharer } from './shared-cpu.js';
 export { SharedCpu } from './shared-cpu.js';
 export type { Sysfs } from './sysfs.js';

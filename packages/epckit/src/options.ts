@@ -63,6 +63,9 @@ export interface ReclaimSettings {
   readonly daemonNodes?: DaemonNodes;
 }
 
+/** Do version array pages of the host for pages of guests stay in the EPC? */
+export type GuestVersionArrays = 'fixed' | 'evictable';
+
 /** What happens to a thread that an IPI has thrown out of its enclave. */
 export type ResumePolicy = 'auto' | 'manual';
 
@@ -130,6 +133,11 @@ export interface EpcOptions {
    * Default: false, as Linux; what guests have is theirs until they end. Recipes: `vepc.oversub`.
    */
   readonly guestReclaim?: boolean;
+  /**
+   * Version array pages of the host for {@link guestReclaim}. Default: `fixed`, one per 512 pages of each instance from
+   * its start; `evictable`, made when needed, and full ones leave the EPC when it is wanting (2018 branch).
+   */
+  readonly guestVersionArrays?: GuestVersionArrays;
   /** Recipes of the virtual EPC device. Default: Linux 6.12. */
   readonly vepc?: VepcDriverRecipes;
   /** Wraps the hardware before anything uses it, such as to make leaves fail. Default: as it is. */

@@ -3,7 +3,10 @@ import type { FrameTable, LeafId, PageIndex } from '@epckit/interface';
 import { Cost, Leaf } from '@epckit/interface';
 import type { Machine, MachineThread } from '@epckit/machine';
 
-/** Cost entry of each leaf that has one; the others take no time of their own. */
+/**
+ * Cost entry of each leaf that overlaps with others while it runs. For the others it does not matter when they begin; those
+ * of a host on pages of guests, such as ETRACKC, are paid for and take effect at their end.
+ */
 const costOf: ReadonlyMap<LeafId, number> = new Map([
   [Leaf.ECREATE, Cost.ECREATE],
   [Leaf.EADD, Cost.EADD],

@@ -41,10 +41,16 @@ export class VirtualMachines {
     const host = this.#host();
     const { vepc } = host;
     if (vepc === null) throw new MisuseError('A virtual machine needs a processor with VMX.');
-    const process = host.createProcess(options.name, cgroup);
     const kvm = kvmHostOf(host.hardware);
-    const vm = createVirtualMachine(options, { ...host, vepc, kvm, createAddressSpace: () => process.mm });
+    const processes: Process[] = [];
+    // Called when all instances are open, and not if one cannot be.
+    const createAddressSpace = (name: string) => {
+      processes.push(host.createProcess(name, cgroup));
+      return (processes[0] as Process).mm;
+    };
+    const vm = createVirtualMachine(options, { ...host, vepc, kvm, createAddressSpace });
     if (vm === null) return null;
+    const [process] = processes as [Process];
     this.#all.push(vm);
     for (const { thread } of vm.cpus) host.enter(thread, process);
     host.enter(vm.daemon, process);
@@ -55,8 +61,8 @@ export class VirtualMachines {
   interrupts(native: InterruptHandler): InterruptHandler {
     return {
       arrive: (by, cpu) => {
-        const guest = this.#inside(cpu);
-        return guest === undefined ? native.arrive(by, cpu) : guest.interrupts.arrive(by, cpu);
+        const isOfGuest = this.#all.some((vm) => vm.interrupts.arrive(by, cpu));
+        return isOfGuest || native.arrive(by, cpu);
       },
       leave: (by, cpu) => {
         for (const vm of this.#all) vm.interrupts.leave(by, cpu);
@@ -65,12 +71,19 @@ export class VirtualMachines {
     };
   }
 
-  /** Another thread gets the CPU: an enclave thread of a guest leaves, and resumes when its virtual CPU runs again. */
-  leave(cpu: CpuId): void {
-    const thread = this.#inside(cpu)?.cpu(cpu)?.thread;
-    if (thread === undefined) return;
+  /**
+   * Thread `to` gets the CPU: an enclave thread of a guest leaves, and resumes when its virtual CPU runs again. Unless `to`
+   * is the guest's own daemon, the CPU leaves the guest, too.
+   */
+  leave(cpu: CpuId, to: MachineThread): void {
+    const vm = this.#inside(cpu);
+    const thread = vm?.cpu(cpu)?.thread;
+    if (vm === undefined || thread === undefined) return;
     const { machine, hardware } = this.#host();
-    if (machine.currentOf(cpu) === thread) thread.spend(Cost.AEX);
+    if (machine.currentOf(cpu) === thread) {
+      thread.spend(Cost.AEX);
+      if (to !== vm.daemon) thread.spend(Cost.VM_EXIT);
+    }
     hardware.aex(cpu);
   }
 

@@ -10,6 +10,12 @@ export interface World {
   readonly machine: Machine;
   /** Judges the final state. @throws InvariantViolation when it is wrong */
   check?(): void;
+  /**
+   * Judges the state after each step, while all threads are anywhere; it must change nothing. Replays judge it, too.
+   *
+   * @throws InvariantViolation when it is wrong
+   */
+  checkStep?(): void;
   /** Digest of the final state, by which searches are compared. */
   state?(): string;
   /** Was the place reached that this case is about? Asked at the end, counted under the mark `reached`. */

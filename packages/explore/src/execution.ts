@@ -66,10 +66,7 @@ export function runOnce(subject: Case, schedule: MachineSchedule, parts: Executi
             schedule.overlap?.(thread as MachineThread, others as readonly MachineThread[]) ?? -1,
         }),
   };
-  const result = machine.runExplored(chooser, {
-    maxSteps: parts.maxSteps,
-    onStep: (step) => parts.onStep(step, world, mark),
-  });
+  const result = runThreads(world, chooser, parts, mark);
   parts.onEnd?.(machine.threads);
   const fault = faultOf(world, result, parts.maxSteps);
   if (world.reached?.() === true) marks.add('reached');
@@ -84,6 +81,38 @@ export function runOnce(subject: Case, schedule: MachineSchedule, parts: Executi
 }
 
 type MachineResult = ReturnType<World['machine']['runExplored']>;
+
+/** What {@link World.checkStep} has found, on its way out of the machine. */
+class StepViolation {
+  readonly error: Error;
+
+  constructor(error: Error) {
+    this.error = error;
+  }
+}
+
+function runThreads(world: World, chooser: Schedule, parts: ExecutionParts, mark: Mark): MachineResult {
+  let steps = 0;
+  const onStep = (step: ExploredStep): void => {
+    steps++;
+    parts.onStep(step, world, mark);
+    judgeStep(world);
+  };
+  try {
+    return world.machine.runExplored(chooser, { maxSteps: parts.maxSteps, onStep });
+  } catch (thrown) {
+    if (!(thrown instanceof StepViolation)) throw thrown;
+    return { status: 'failed', kind: 'violation', error: thrown.error, steps };
+  }
+}
+
+function judgeStep(world: World): void {
+  try {
+    world.checkStep?.();
+  } catch (violation) {
+    throw new StepViolation(violation as Error);
+  }
+}
 
 function faultOf(world: World, result: MachineResult, maxSteps: number): Fault | null {
   const { status, kind = 'violation', error } = result;

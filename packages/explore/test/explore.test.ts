@@ -1,8 +1,9 @@
 import type { Routine, Thread } from '@epckit/interface';
+import { InvariantViolation } from '@epckit/interface';
 import { createMachine } from '@epckit/machine';
 import { describe, expect, it } from 'vitest';
-import type { Case } from '../src/index.js';
-import { explore } from '../src/index.js';
+import type { Case, Finding } from '../src/index.js';
+import { explore, formatFinding, replay } from '../src/index.js';
 import { ipiRound, lockedCounter, lostUpdate, retryUntilFree } from './litmus.js';
 import { castCase } from './threads.js';
 
@@ -161,5 +162,33 @@ describe('search', () => {
       };
     });
     expect(() => explore(silent)).toThrow(/without touching what it waits for/);
+  });
+});
+
+describe('a law of every step', () => {
+  /** The number is 1 on the way only. */
+  const passing = (checkStep: (value: number) => void): Case =>
+    castCase('passing', (machine) => {
+      const number = machine.sharedNumber('number', 0);
+      function* routine(thread: Thread): Routine<void> {
+        for (const change of [1, -1]) {
+          yield number.adding;
+          number.add(thread, change);
+        }
+      }
+      return { threads: [routine], state: () => '', checkStep: () => checkStep(number.value) };
+    });
+
+  it('is judged after each step, and what it throws is a finding that can be replayed', () => {
+    const values: number[] = [];
+    expect(explore(passing((value) => values.push(value))).finding).toBe(null);
+    expect(values).toEqual([0, 1, 0]);
+    const subject = passing((value) => {
+      if (value !== 0) throw new InvariantViolation(`It is ${value}.`);
+    });
+    const { finding, status } = explore(subject);
+    expect([status, finding?.kind, finding?.trace.length]).toEqual(['found', 'violation', 2]);
+    expect(formatFinding(finding as Finding)).toContain('It is 1.');
+    expect(replay(subject, finding?.schedule ?? []).fault?.error.message).toBe('It is 1.');
   });
 });

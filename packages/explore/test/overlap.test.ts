@@ -19,6 +19,8 @@ interface Executed {
   readonly leaf: LeafId;
   readonly page: PageIndex;
   readonly run: (hardware: HardwareModel, cpu: CpuId) => LeafResult;
+  /** Does a thread that was refused go round for ever? Default: no. */
+  readonly spins?: boolean;
 }
 const etrack: Executed = { leaf: Leaf.ETRACK, page: SECS, run: (hw, cpu) => hw.etrack(cpu, SECS) };
 const eblock: Executed = { leaf: Leaf.EBLOCK, page: REG, run: (hw, cpu) => hw.eblock(cpu, REG) };
@@ -54,9 +56,10 @@ function pair(first: Executed, second: Executed, check?: (results: readonly numb
       const machine = createMachine({ cpus: [{ node: 0 }, { node: 0 }], checking: true });
       const hardware = enclaveOn(machine);
       const results: number[] = [];
-      function* execute(thread: MachineThread, { leaf, page, run }: Executed): Routine<void> {
+      function* execute(thread: MachineThread, { leaf, page, run, spins = false }: Executed): Routine<void> {
         if (thread.clock > thread.limit) yield hardware.leafAt(page, thread.cpu, leaf);
         results[thread.cpu] = run(hardware, thread.cpu);
+        while (spins && results[thread.cpu] !== 0) yield hardware.leafAt(page, thread.cpu, leaf);
       }
       for (const [cpu, executed] of [first, second].entries()) {
         const thread = machine.createThread({ name: `CPU ${cpu}`, cpu });
@@ -96,6 +99,13 @@ describe('leaves that may overlap', () => {
     expect(replay(subject, schedule).fault?.error.message).toBe('EBLOCK was refused');
     expect(replay(subject, '1 2*2 1').fault).toBeNull();
     expect(() => replay(subject, '1~2 2*2 1')).toThrow(/does not fit/);
+  });
+
+  it('show in a finding of an execution without end, too', () => {
+    const spinning = pair(etrack, { ...eblock, spins: true });
+    const finding = explore(spinning, { strategy: 'dfs', overlaps: true, maxSteps: 50 }).finding as Finding;
+    expect([finding.kind, finding.trace.length]).toEqual(['too-long', 50]);
+    expect(formatSchedule(finding.schedule)).toContain('2~1');
   });
 
   it('are refused together with a reduction', () => {

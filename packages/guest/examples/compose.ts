@@ -1,5 +1,5 @@
 import { createFrameTable } from '@epckit/frames';
-import { createSgxHardware } from '@epckit/hardware';
+import { createSgxHardware, launchControlOf } from '@epckit/hardware';
 import type { OwnerId } from '@epckit/interface';
 import { NONE } from '@epckit/interface';
 import type { Machine } from '@epckit/machine';
@@ -72,14 +72,14 @@ export function compose(pageCount: number, userCpus: number): ExampleHost {
       objects,
       monitor,
       probe,
-      launchControl: null,
+      launchControl: launchControlOf(hardware),
       oversub: {
         lists,
         reclaimer,
         ipi,
         createCpuSet: createCpus,
         createPaging: (parts) => {
-          const slots = createVersionSlots();
+          const slots = parts.slots ?? createVersionSlots();
           const backing = createBackingStore(
             { pageCount: parts.pageCount },
             { probe, monitor, objects, owner: parts.owner },

@@ -54,8 +54,9 @@ export class EpcBacking {
   /** Page faults of the VMM on a page, until it is there. @returns false: SIGBUS */
   *faultIn(thread: Thread, { mm, vepc, page }: VepcAddress): Routine<boolean> {
     const { machine, vepc: driver } = this.#host;
-    thread.spend(Cost.FAULT_KERNEL);
     for (let faults = 0; faults < MAX_HOST_FAULTS; faults++) {
+      // Who comes again for a page that a thread of the same CPU works on must let it run some time.
+      thread.spend(Cost.FAULT_KERNEL);
       while (mm.lock.mustWaitRead(thread)) yield mm.lock.acquireRead;
       const vma = mm.table(vepc.id)?.vmaOf(page);
       let result: number = VepcFaultResult.SIGBUS;

@@ -51,6 +51,7 @@ export class ExitHandler {
     this.#leaves = new VirtualLeaves({
       leaves: host.vepc.kvm,
       faultIn: (thread, address) => backing.faultIn(thread, address),
+      isPaidByGuest: true,
     });
   }
 

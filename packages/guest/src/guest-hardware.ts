@@ -127,14 +127,16 @@ export class GuestHardware implements SgxHardware {
    * other processors.
    */
   leafAt(page: PageIndex, cpu?: CpuId, leaf?: LeafId, secs: PageIndex = NONE, vaPage: PageIndex = NONE): Op {
-    const { host, epc } = this.#parts;
+    const { host, epc, isExtended } = this.#parts;
     const target = epc.has(page) ? epc.resident(page) : NONE;
     if (target === NONE) return op(this.#object + Math.min(Math.max(page, 0), this.pageCount - 1), Mode.LEAF);
     const isReachable = () => [page, secs, vaPage].every((operand) => this.#isReachable(operand));
     if (cpu === undefined || leaf === undefined || this.#parts.isIntercepted(cpu, leaf) || !isReachable()) {
       return host.leafAt(target);
     }
+    if (isExtended) host.setExtended(cpu, true);
     const announced = host.leafAt(target, cpu, leaf, this.#resident(secs), this.#resident(vaPage));
+    if (isExtended) host.setExtended(cpu, false);
     host.boundAnnouncement(cpu, isReachable);
     return announced;
   }
@@ -329,6 +331,10 @@ export class GuestHardware implements SgxHardware {
   isValid(page: PageIndex): boolean {
     const target = this.#parts.epc.resident(page);
     return target !== NONE && this.#parts.host.isValid(target);
+  }
+  isUntracked(page: PageIndex, alsoInside: boolean): boolean {
+    const target = this.#parts.epc.resident(page);
+    return target !== NONE && this.#parts.host.isUntracked?.(target, alsoInside) === true;
   }
   tracking(secs: PageIndex): TrackingState {
     return this.#parts.host.tracking(this.#parts.epc.resident(secs));

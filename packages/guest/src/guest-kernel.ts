@@ -4,6 +4,7 @@ import { createFrameTable } from '@epckit/frames';
 import type {
   AddressSpace,
   FrameTable,
+  LaunchControl,
   LockFactory,
   OwnerId,
   PageAllocator,
@@ -14,8 +15,9 @@ import type {
 } from '@epckit/interface';
 import type { Ipi, Machine, MachineThread } from '@epckit/machine';
 import { createAddressSpace, createCpuSet } from '@epckit/mm';
-import type { NodePools } from '@epckit/numa';
+import type { NodePools, NodePoolsOptions, PageAllocatorComponents } from '@epckit/numa';
 import { createNodePools, createPageAllocator } from '@epckit/numa';
+import type { LoadBack, LoadBackComponents, WriteBack, WriteBackComponents } from '@epckit/paging';
 import {
   createBackingStore,
   createEtrack,
@@ -23,7 +25,7 @@ import {
   createVersionSlots,
   createWriteBack,
 } from '@epckit/paging';
-import type { Ksgxd } from '@epckit/reclaim';
+import type { Ksgxd, ReclaimerComponents, ReclaimerOptions, ReclaimListsComponents } from '@epckit/reclaim';
 import {
   createOwnerRegistry,
   createReclaimer,
@@ -31,6 +33,7 @@ import {
   secondChance,
   watermarks,
 } from '@epckit/reclaim';
+import type { BatchComponents } from '@epckit/reclaim/recipes';
 import { Batch } from '@epckit/reclaim/recipes';
 import { GuestAccesses } from './accesses.js';
 import type { GuestEpc } from './guest-epc.js';
@@ -38,7 +41,15 @@ import type { GuestHardware } from './guest-hardware.js';
 import { guestLocks } from './locks.js';
 import type { VirtualCpu } from './virtual-cpu.js';
 
-/** Settings of a guest's kernel. The defaults are those of Linux. */
+/** Recipes of paging in a guest's kernel to replace; the default is Linux 6.12. */
+export interface GuestPagingRecipes {
+  /** Makes the write-back of an enclave. */
+  readonly writeBack?: (components: WriteBackComponents) => WriteBack;
+  /** Makes the load of an enclave. */
+  readonly loadBack?: (components: LoadBackComponents) => LoadBack;
+}
+
+/** Settings and recipes of a guest's kernel. The defaults are those of Linux 6.12; a preset of `epckit` has the recipes. */
 export interface GuestKernelOptions {
   /** Free pages below which the daemon is woken. Default: 32. */
   readonly lowPages?: number;
@@ -50,6 +61,18 @@ export interface GuestKernelOptions {
   readonly hasDynamicMemory?: boolean;
   /** Recipes of the guest's driver. Default: Linux 6.12. */
   readonly enclave?: EnclaveDriverRecipes;
+  /** Recipes of the guest's paging. Default: Linux 6.12. */
+  readonly paging?: GuestPagingRecipes;
+  /** Recipes of the guest's pools. Default: Linux 6.12. */
+  readonly pools?: NodePoolsOptions;
+  /** Makes the list of reclaimable pages. Default: Linux 6.12. */
+  readonly lists?: (components: ReclaimListsComponents) => ReclaimLists;
+  /** Makes the batch. Default: Linux 6.12. */
+  readonly batch?: (components: BatchComponents) => Batch;
+  /** Makes the reclaimer. Default: Linux 6.12. */
+  readonly reclaimer?: (options: ReclaimerOptions, components: ReclaimerComponents) => Ksgxd;
+  /** Makes the allocator. Default: Linux 6.12. */
+  readonly allocator?: (components: PageAllocatorComponents) => PageAllocator;
 }
 
 /** What a guest's kernel runs on. */
@@ -68,6 +91,8 @@ export interface GuestKernelParts {
   readonly daemon: MachineThread;
   /** Trace points of the guest, or `null`. */
   readonly probe: Probe | null;
+  /** Hash MSRs of the virtual CPUs. */
+  readonly launchControl: LaunchControl;
   /** Guest code has touched a page whose memory is broken. */
   machineCheck(cpu: VirtualCpu, page: PageIndex): Routine<void>;
 }
@@ -98,34 +123,39 @@ export class GuestKernel {
   /** It was stopped or reset: none of its leaves completes any more. */
   isHalted = false;
   readonly #parts: GuestKernelParts;
+  readonly #paging: GuestPagingRecipes;
   readonly #locks: LockFactory;
   readonly #powerless = new WeakSet<Enclave>();
   #processCount = 0;
 
   constructor(options: GuestKernelOptions, parts: GuestKernelParts) {
-    const { name, machine, hardware, epc, cpus, daemon, probe } = parts;
+    const { name, machine, hardware, epc, cpus, daemon, probe, launchControl } = parts;
     const { objects, checking: monitor } = machine;
     const { lowPages = 32, highPages = 64, batchPages = 16, hasDynamicMemory = true } = options;
     this.#parts = parts;
+    this.#paging = options.paging ?? {};
     this.hardware = hardware;
     this.#locks = guestLocks(machine, name);
     const locks = this.#locks;
     const sections = epc.sections.map(({ node, pageCount }) => ({ node, pageCount }));
     const frames = createFrameTable({ sections }, { objects, monitor });
     this.frames = frames;
-    this.pools = createNodePools({}, { frames, locks, hardware, probe });
+    this.pools = createNodePools(options.pools ?? {}, { frames, locks, hardware, probe });
     const owners = createOwnerRegistry();
     const policy = secondChance()({ frames });
-    const lists = createReclaimLists({ frames, locks, owners, policy, probe });
+    const listParts = { frames, locks, owners, policy, probe };
+    const lists = options.lists?.(listParts) ?? createReclaimLists(listParts);
     this.lists = lists;
     const { pools: pool } = this;
-    const batch = new Batch({ frames, lists, owners, pool, charge: null, probe });
-    this.reclaimer = createReclaimer(
-      { batchPages, daemons: [{ thread: daemon.id }] },
-      { lists, batch, pool, wake: watermarks({ low: lowPages, high: highPages }), locks, probe },
-    );
-    const { reclaimer } = this;
-    this.allocator = createPageAllocator({ frames, pool, reclaimer, charge: null });
+    const batchParts = { frames, lists, owners, pool, charge: null, probe };
+    const batch = options.batch?.(batchParts) ?? new Batch(batchParts);
+    const reclaim = { batchPages, daemons: [{ thread: daemon.id }] };
+    const wake = watermarks({ low: lowPages, high: highPages });
+    const reclaimParts = { lists, batch, pool, wake, locks, probe };
+    const reclaimer = options.reclaimer?.(reclaim, reclaimParts) ?? createReclaimer(reclaim, reclaimParts);
+    this.reclaimer = reclaimer;
+    const allocatorParts = { frames, pool, reclaimer, charge: null };
+    this.allocator = options.allocator?.(allocatorParts) ?? createPageAllocator(allocatorParts);
     const cpuAt = (id: number) => cpus.find((cpu) => cpu.id === id);
     this.ipi = machine.createIpi(
       {
@@ -150,6 +180,7 @@ export class GuestKernel {
         objects,
         monitor,
         probe,
+        launchControl,
         dynamic,
         createPaging: (...enclave) => this.#createPaging(...enclave),
       },
@@ -204,8 +235,10 @@ export class GuestKernel {
     const backing = createBackingStore({ pageCount }, { probe, monitor, objects, owner });
     const cpus = createCpuSet(machine.cpuCount);
     const tracker = createEtrack(hardware);
-    const writeBack = createWriteBack({ hardware, tracker, ipi: this.ipi, probe, slots, backing, cpus });
-    const loadBack = createLoadBack({ hardware, probe, slots, backing, isBeingWritten });
+    const out = { hardware, tracker, ipi: this.ipi, probe, slots, backing, cpus };
+    const writeBack = this.#paging.writeBack?.(out) ?? createWriteBack(out);
+    const back = { hardware, probe, slots, backing, isBeingWritten };
+    const loadBack = this.#paging.loadBack?.(back) ?? createLoadBack(back);
     return { slots, backing, writeBack, loadBack };
   }
 }

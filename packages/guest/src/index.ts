@@ -22,7 +22,7 @@ export type { GuestSection } from './guest-epc.js';
 export { GuestEpc } from './guest-epc.js';
 export type { GuestHardwareParts } from './guest-hardware.js';
 export { GuestHardware } from './guest-hardware.js';
-export type { GuestKernelOptions, GuestKernelParts } from './guest-kernel.js';
+export type { GuestKernelOptions, GuestKernelParts, GuestPagingRecipes } from './guest-kernel.js';
 export { GuestKernel } from './guest-kernel.js';
 export type { GuestHost } from './host.js';
 export { kvmHostOf } from './host.js';

@@ -148,7 +148,8 @@ export class VirtualCpu {
 
   /** The virtual machine is reset or stopped: the thread is thrown out and forgotten. Plain. */
   reset(): void {
-    this.#hardware.aex(this.id);
+    // Somebody else may run on the CPU.
+    if (this.isInside) this.#hardware.aex(this.id);
     this.process?.unload(this.id);
     this.process = null;
     this.entry = null;
@@ -157,7 +158,8 @@ export class VirtualCpu {
 
   /**
    * The leaf translates the address when it executes: the guest's page table is walked again after every stop, and after
-   * the host has acted, because another virtual CPU may have reclaimed the page meanwhile.
+   * the host has acted, because another virtual CPU may have reclaimed the page meanwhile. A leaf that has left the guest
+   * was paid for.
    */
   *#go(enclave: Enclave, tcs: number, leaf: EntryLeaf): Routine<EnteredId> {
     const { thread } = this;
@@ -165,11 +167,12 @@ export class VirtualCpu {
     const table = this.#table(enclave);
     if (table === undefined) return Entered.NOT_MAPPED;
     if (thread.clock > thread.limit) yield table.pteAt(tcs);
-    for (;;) {
+    const cost = leaf === Leaf.EENTER ? Cost.EENTER : Cost.ERESUME;
+    for (let isPaid = false; ; isPaid = true) {
       let page = table.frame(tcs);
       if (page === NONE) return Entered.NOT_MAPPED;
-      const cost = leaf === Leaf.EENTER ? Cost.EENTER : Cost.ERESUME;
-      if (thread.spend(cost) > thread.limit) yield hardware.leafAt(page, this.id, leaf);
+      const clock = isPaid ? thread.clock : thread.spend(cost);
+      if (clock > thread.limit) yield hardware.leafAt(page, this.id, leaf);
       // Thrown out, and brought back by the interrupt's return.
       if (this.isInside) return Entered.YES;
       page = table.frame(tcs);

@@ -1,3 +1,4 @@
+import { LINUX_SECTION_LIMIT } from '@epckit/hardware';
 import type { CpuId, NodeId, Probe } from '@epckit/interface';
 import { MisuseError } from '@epckit/interface';
 import type { KvmCpuid, Vepc } from '@epckit/vepc';
@@ -22,11 +23,11 @@ export interface VirtualMachineOptions {
   readonly cpus: readonly CpuId[];
   /** CPU of the guest's daemon. Default: that of the first virtual CPU. */
   readonly daemonCpu?: CpuId;
-  /** EPC sections, at least one. */
+  /** EPC sections, 1 to 8: Linux uses no more. */
   readonly sections: readonly SectionOptions[];
   /** Guest-physical page of the first section. Default: 4 GiB. */
   readonly epcBasePage?: number;
-  /** CPUID that the VMM sets. Default: all that KVM supports. */
+  /** CPUID that the VMM sets; it adds the EPC sections itself. Default: all that KVM supports. */
   readonly cpuid?: KvmCpuid;
   /** The VMM allows PROVISIONKEY. Default: false. */
   readonly isProvisioningAllowed?: boolean;
@@ -48,6 +49,8 @@ export function requireSound(
     if (!(Number.isInteger(cpu) && cpu >= 0 && cpu < cpuCount)) problems.push(`there is no CPU ${cpu}`);
   }
   if (sections.length === 0) problems.push('it has no EPC section');
+  if (sections.length > LINUX_SECTION_LIMIT)
+    problems.push(`it has ${sections.length} EPC sections, and Linux uses ${LINUX_SECTION_LIMIT}`);
   for (const { pageCount } of sections) {
     if (!(Number.isInteger(pageCount) && pageCount > 0)) problems.push(`a section has ${pageCount} pages`);
   }

@@ -3,15 +3,17 @@ import type { AddressSpace, CpuId, LeafResult, PageIndex, Routine, Thread } from
 import { Cost, MisuseError, NONE } from '@epckit/interface';
 import type { InterruptHandler, MachineThread } from '@epckit/machine';
 import type { KvmVcpu, OversubVm, Vepc, VepcAddress } from '@epckit/vepc';
-import { FeatureControl, GuestState, KvmVm, SgxMsr } from '@epckit/vepc';
+import { GuestState, KvmVm, offeredCpuid } from '@epckit/vepc';
 import { EpcBacking } from './epc-backing.js';
 import type { GuestExit } from './exit.js';
 import { GuestHalted } from './exit.js';
 import { ExitGate } from './exit-gate.js';
 import { ExitHandler } from './exit-handler.js';
+import { guestCpuid } from './guest-cpuid.js';
 import { GuestEpc } from './guest-epc.js';
 import { GuestHardware } from './guest-hardware.js';
 import { GuestKernel } from './guest-kernel.js';
+import { enableSgx, guestLaunchControl } from './guest-msrs.js';
 import type { GuestHost } from './host.js';
 import { VirtualCpu } from './virtual-cpu.js';
 import type { VirtualMachineOptions } from './virtual-machine-options.js';
@@ -64,9 +66,10 @@ export class VirtualMachine implements OversubVm {
     this.kvm = new KvmVm(host.kvm);
     if (options.isProvisioningAllowed === true) this.kvm.enableAttribute('sgx_provision');
     const { epc } = this;
+    const cpuid = guestCpuid(options.cpuid ?? offeredCpuid(host.kvm), epc);
     this.cpus = cpus.map((cpu) => {
       const thread = machine.createThread({ name: `${name} vcpu${cpu}`, cpu });
-      this.kvm.createVcpu(options.cpuid);
+      this.kvm.createVcpu(cpuid);
       return new VirtualCpu(cpu, thread, { hardware: () => this.#kernel.hardware, epc });
     });
     const daemonCpu = options.daemonCpu ?? (cpus[0] as CpuId);
@@ -122,7 +125,7 @@ export class VirtualMachine implements OversubVm {
   /** Interrupts of the host that arrive at its CPUs: they make a virtual CPU leave the guest, and an enclave with it. */
   get interrupts(): InterruptHandler {
     return {
-      arrive: (_, cpu) => this.#kicked(this.cpu(cpu)),
+      arrive: (_, cpu) => this.#kicked(cpu),
       leave: (_, cpu) => this.cpu(cpu)?.resumeAfterInterrupt(),
     };
   }
@@ -141,12 +144,15 @@ export class VirtualMachine implements OversubVm {
    * The VMM starts the virtual machine: it maps the instances, touches what is preallocated, and the guest's kernel
    * begins.
    *
-   * @returns 0, or a negated errno: nothing was started, {@link end} cleans up
+   * @returns 0, or a negated errno: the VMM has ended again, and nothing of it is left
    */
   *start(thread: Thread): Routine<number> {
     this.#require('new', 'start');
     const mapped = yield* this.#mapAll(thread);
-    if (mapped !== 0) return mapped;
+    if (mapped !== 0) {
+      yield* this.end(thread);
+      return mapped;
+    }
     for (const { id } of this.#threads()) {
       if (thread.clock > thread.limit) yield this.mm.cpusWriting;
       this.mm.load(id);
@@ -217,7 +223,7 @@ export class VirtualMachine implements OversubVm {
     const after = yield* this.#backing.replace(thread, this, before);
     if (typeof after === 'number') return after;
     yield* this.#gate.close(thread);
-    for (const cpu of this.cpus) this.#host.hardware.aex(cpu.id);
+    for (const cpu of this.cpus) if (cpu.isInside) this.#host.hardware.aex(cpu.id);
     for (const [index, section] of this.epc.sections.entries()) section.vepc = after[index] as Vepc;
     this.#kernel.noteEpcLoss();
     // Before the guest goes on, because this machine does not have the EPC twice.
@@ -279,6 +285,7 @@ export class VirtualMachine implements OversubVm {
       cpus,
       daemon,
       probe,
+      launchControl: guestLaunchControl((cpu) => this.vcpuOf(cpu)),
       machineCheck: (cpu: VirtualCpu, page: PageIndex) => this.#machineCheck(cpu, page, kernel),
     };
     const kernel: GuestKernel = new GuestKernel(options, parts);
@@ -288,8 +295,7 @@ export class VirtualMachine implements OversubVm {
   /** Firmware enables SGX, and the kernel's daemon begins. */
   #boot(): void {
     const { machine } = this.#host;
-    const control = FeatureControl.LOCKED | FeatureControl.SGX_ENABLED;
-    for (const vcpu of this.kvm.vcpus) vcpu.writeMsr(SgxMsr.FEATURE_CONTROL, control, 'host');
+    for (const vcpu of this.kvm.vcpus) enableSgx(vcpu);
     // A daemon that is still ending goes on with the new kernel by itself.
     if (this.daemon.routine === null) machine.start(this.daemon, this.#daemonMain());
     if (machine.world === 'direct') machine.runKernelThreads();
@@ -356,10 +362,21 @@ export class VirtualMachine implements OversubVm {
   }
 
   /** An interrupt of the host: the CPU leaves the guest, and an enclave before that. */
-  #kicked(cpu: VirtualCpu | undefined): boolean {
-    if (cpu === undefined || !cpu.interrupt()) return false;
-    cpu.thread.spend(Cost.VM_EXIT);
-    return true;
+  #kicked(id: CpuId): boolean {
+    const cpu = this.cpu(id);
+    const wasInside = cpu?.interrupt() === true;
+    const thread = wasInside ? cpu?.thread : this.#executing(id);
+    thread?.spend(Cost.VM_EXIT);
+    return wasInside;
+  }
+
+  /** Thread that executes the guest on the CPU at the moment, not the host for it. Others may see it in the timed world. */
+  #executing(id: CpuId): MachineThread | undefined {
+    const { machine } = this.#host;
+    if (machine.world !== 'timed' || this.#state !== 'running') return undefined;
+    const current = machine.currentOf(id);
+    if (current === null || this.#gate.isInside(current)) return undefined;
+    return current === this.daemon || current === this.cpu(id)?.thread ? current : undefined;
   }
 
   /** Pages of the guest that the host has evicted, for reports. Reads every record. */
@@ -424,7 +441,7 @@ export class VirtualMachine implements OversubVm {
 /**
  * Makes a virtual machine, which then has to be started.
  *
- * @returns null: no memory for an instance of the virtual EPC device (`-ENOMEM`)
+ * @returns null: no memory for an instance of the virtual EPC device (`-ENOMEM`); those before it are closed again
  * @throws MisuseError without virtual CPUs or sections, or with two virtual CPUs on one CPU
  */
 export function createVirtualMachine(options: VirtualMachineOptions, host: GuestHost): VirtualMachine | null {
@@ -432,7 +449,10 @@ export function createVirtualMachine(options: VirtualMachineOptions, host: Guest
   const instances: Vepc[] = [];
   for (const { pageCount } of options.sections) {
     const vepc = host.vepc.open(pageCount);
-    if (vepc === null) return null;
+    if (vepc === null) {
+      for (const opened of instances) host.vepc.closeUnused(opened);
+      return null;
+    }
     instances.push(vepc);
   }
   return new VirtualMachine(options, host, instances);

@@ -64,7 +64,7 @@ function* evictor(stack: HostStack, thread: MachineThread): Routine<void> {
       while (lock.mustWait(thread)) yield lock.acquire;
       lock.release(thread);
     }
-    yield* vepc.oversub?.evict(thread, target) as Routine<number>;
+    yield* vepc.oversub?.evict(thread, stack.placeOf(target)) as Routine<number>;
   }
 }
 

@@ -34,7 +34,10 @@ function built(oversub: boolean): Built {
 /** The host evicts a page of the guest, on a CPU of its own: a thread inside an enclave is thrown out by an interrupt. */
 function evict({ stack, vm }: Built, page: number): void {
   const host = vm.epc.resident(page);
-  const evicted = stack.run((thread) => stack.vepc.oversub?.evict(thread, host) as Routine<EvictionId>, 3);
+  const evicted = stack.run(
+    (thread) => stack.vepc.oversub?.evict(thread, stack.placeOf(host)) as Routine<EvictionId>,
+    3,
+  );
   expect(evicted).toBe(Eviction.EVICTED);
   expect(vm.epc.isMapped(page)).toBe(false);
 }
@@ -113,7 +116,7 @@ describe('a leaf that leaves the guest', () => {
     ).toEqual([1, 1, 1, 1, 1]);
   });
 
-  it('costs a VM exit and the leaf if it is intercepted', () => {
+  it('costs a VM exit besides if it is intercepted: the host executes what the guest has paid for', () => {
     const { stack, vm, cpu, leaves } = built(false);
     const { hardware } = vm.kernel;
     const free = vm.kernel.frames.pageCount - 1;
@@ -121,6 +124,7 @@ describe('a leaf that leaves the guest', () => {
     const before = [...cpu.thread.counts];
     const counted = (key: number) => (cpu.thread.counts[key] as number) - (before[key] as number);
     const routine = (function* () {
+      cpu.thread.spend(Cost.ECREATE);
       const first = hardware.ecreate(cpu.id, free, source);
       yield* servedByHost(hardware, cpu.thread);
       return [first < 0, hardware.ecreate(cpu.id, free, source)];

@@ -2,12 +2,13 @@ import type { Enclave, EnclaveDriver } from '@epckit/enclave';
 import { checkEnclaves, createEnclaveDriver } from '@epckit/enclave';
 import { checkFrames, createFrameTable } from '@epckit/frames';
 import type { HardwareModel, SgxFeatureOptions } from '@epckit/hardware';
-import { checkEpcm, createSgxHardware } from '@epckit/hardware';
+import { checkEpcm, createSgxHardware, launchControlOf } from '@epckit/hardware';
 import type {
   AddressSpace,
   ChargeController,
   MemoryFailure,
   PageAllocator,
+  PageIndex,
   Probe,
   Routine,
 } from '@epckit/interface';
@@ -34,7 +35,7 @@ import {
   watermarks,
 } from '@epckit/reclaim';
 import { Batch } from '@epckit/reclaim/recipes';
-import type { OversubRecipes, VepcDriver } from '@epckit/vepc';
+import type { OversubRecipes, VepcDriver, VmPage } from '@epckit/vepc';
 import { checkOversub, checkVepc, createVepcDriver } from '@epckit/vepc';
 import type { GuestHost, VirtualMachine, VirtualMachineOptions } from '../src/index.js';
 import { checkGuest, createVirtualMachine, kvmHostOf } from '../src/index.js';
@@ -49,6 +50,8 @@ export interface HostOptions {
   readonly features?: SgxFeatureOptions;
   /** The host reclaims pages of guests. */
   readonly oversub?: boolean;
+  /** Slots of a version array page of the host that can be evicted; left out: all of them stay. */
+  readonly versionSlots?: number;
   /** Steps of host reclaim to replace. */
   readonly recipes?: OversubRecipes;
   /** Limits what owners may have. */
@@ -86,7 +89,7 @@ export class HostStack {
     this.machine = machine;
     const { objects } = machine;
     const monitor = machine.checking;
-    const { probe = null, charge = null } = options;
+    const { probe = null, charge = null, versionSlots: slotsPerPage } = options;
     this.threads = Array.from({ length: cpuCount }, (_, cpu) =>
       machine.createThread({ name: `qemu${cpu}`, cpu }),
     );
@@ -132,6 +135,7 @@ export class HostStack {
       objects,
       monitor,
       probe,
+      launchControl: launchControlOf(hardware),
       createPaging: (owner, pageCount, isBeingWritten) => {
         const slots = createVersionSlots();
         const backing = createBackingStore({ pageCount }, { probe, monitor, objects, owner });
@@ -157,7 +161,7 @@ export class HostStack {
         objects,
         monitor,
         probe,
-        launchControl: null,
+        launchControl: launchControlOf(hardware),
         oversub:
           options.oversub === true
             ? {
@@ -167,13 +171,21 @@ export class HostStack {
                 createCpuSet: () => createCpuSet(machine.cpuCount),
                 createPaging: (parts) => {
                   const { owner, pageCount, isBeingWritten } = parts;
-                  const slots = createVersionSlots();
+                  const slots = parts.slots ?? createVersionSlots();
                   const backing = createBackingStore({ pageCount }, { probe, monitor, objects, owner });
                   const cpus = createCpuSet(machine.cpuCount);
                   const writeBack = createWriteBack({ ...parts, ipi, probe, slots, backing, cpus });
                   const back = { hardware: parts.hardware, probe, slots, backing, isBeingWritten };
                   return { slots, backing, writeBack, loadBack: new LoadBackKeeping(back) };
                 },
+                versionArrays:
+                  slotsPerPage === undefined
+                    ? null
+                    : {
+                        slotsPerPage,
+                        createBacking: (owner, pageCount) =>
+                          createBackingStore({ pageCount }, { probe: null, monitor, objects, owner }),
+                      },
               }
             : null,
       },
@@ -256,6 +268,12 @@ export class HostStack {
       driver.mapper.map(thread, mm, enclave, { start: 0, end: pages, prot: Prot.R | Prot.W }),
     );
     return { enclave, mm };
+  }
+
+  /** Page of a VM that an EPC page of the host belongs to. */
+  placeOf(page: PageIndex): VmPage {
+    const vepc = this.vepc.instance(this.frames.owner(page)) as VmPage['vepc'];
+    return { vepc, page: this.frames.record(page) };
   }
 
   /** Broken invariants of host and guests, in words. */

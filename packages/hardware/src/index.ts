@@ -36,6 +36,7 @@ export type { HardwareComponents, HardwareOptions } from './hardware-options.js'
 export type { InitTokenFields, InitTokenVerdicts } from './init-token.js';
 export { decodeInitToken, encodeInitToken, INIT_TOKEN_BYTES } from './init-token.js';
 export * from './instructions/index.js';
+export { launchControlOf } from './launch-control.js';
 export type { PageContents, TcsFields } from './page-contents.js';
 export { REFUSED } from './page-contents.js';
 export type { PageWalk } from './parts.js';

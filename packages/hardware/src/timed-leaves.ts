@@ -19,6 +19,8 @@ interface Execution {
   secs: PageIndex;
   vaPage: PageIndex;
   owner: PageIndex;
+  /** Is it a leaf of a guest with EPC virtualization extensions? */
+  isExtended: boolean;
   start: number;
   end: number;
   /** What it will get because another leaf that ran when it started has refused it; 0: nothing known. */
@@ -135,8 +137,14 @@ export class TimedLeaves {
     releaseRows(this.#parts, cpu);
   }
 
-  #acquire(cpu: CpuId, { leaf, page, secs, vaPage }: Execution): LeafResult {
-    return acquireRows(this.#parts, cpu, leaf, page, secs, vaPage);
+  /** A conflict is that of where the leaf was announced: the processor is elsewhere until it executes the leaf. */
+  #acquire(cpu: CpuId, { leaf, page, secs, vaPage, isExtended }: Execution): LeafResult {
+    const { locks } = this.#parts;
+    const before = locks.isExtended(cpu);
+    locks.setExtended(cpu, isExtended);
+    const conflict = acquireRows(this.#parts, cpu, leaf, page, secs, vaPage);
+    locks.setExtended(cpu, before);
+    return conflict;
   }
 
   #startOf(cpu: CpuId): number {
@@ -152,7 +160,8 @@ export class TimedLeaves {
     vaPage: PageIndex,
     end: number,
   ): void {
-    const { epcm } = this.#parts;
+    const { epcm, locks } = this.#parts;
+    execution.isExtended = locks.isExtended(cpu);
     execution.leaf = leaf;
     execution.page = page;
     execution.secs = secs;
@@ -189,6 +198,7 @@ function createExecution(): Execution {
     secs: NONE,
     vaPage: NONE,
     owner: NONE,
+    isExtended: false,
     start: 0,
     end: 0,
     refusal: 0,

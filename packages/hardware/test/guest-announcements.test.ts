@@ -1,4 +1,4 @@
-import { Attribute, Leaf, PageType, SecInfo, SgxCode } from '@epckit/interface';
+import { Attribute, ConflictExit, Leaf, LeafFault, PageType, SecInfo, SgxCode } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import type { HardwareModel } from '../src/index.js';
 import { createSgxHardware } from '../src/index.js';
@@ -7,10 +7,10 @@ import { createObjects } from './fixture.js';
 const SECS = 0;
 const CHILD = 1;
 
-/** Leaves take 100 cycles; CPU 0 has announced an ETRACK that ends at 100, CPU 1 executes an EBLOCK that ends at 150. */
-function announced(prepare: (hardware: HardwareModel) => void): { result: number; refuses: boolean } {
-  let ends = [-1, -1];
-  const times = { endOf: (cpu: number) => ends[cpu] as number, cyclesOf: () => 100 };
+/** An enclave of one page on processors whose leaves take 100 cycles and end at `ends` from now on. */
+function built(ends: readonly [number, number]): HardwareModel {
+  let isTimed = false;
+  const times = { endOf: (cpu: number) => (isTimed ? (ends[cpu] as number) : -1), cyclesOf: () => 100 };
   const hardware = createSgxHardware(
     { pageCount: 4, cpuCount: 2 },
     { objects: createObjects(), monitor: null, probe: null, times },
@@ -20,7 +20,13 @@ function announced(prepare: (hardware: HardwareModel) => void): { result: number
   expect(hardware.ecreate(0, SECS, source)).toBe(0);
   expect(hardware.eadd(0, CHILD, SECS, 16, reg, 1)).toBe(0);
   expect(hardware.einit(0, SECS, {})).toBe(0);
-  ends = [100, 150];
+  isTimed = true;
+  return hardware;
+}
+
+/** CPU 0 has announced an ETRACK that ends at 100, CPU 1 executes an EBLOCK that ends at 150. */
+function announced(prepare: (hardware: HardwareModel) => void): { result: number; refuses: boolean } {
+  const hardware = built([100, 150]);
   hardware.leafAt(SECS, 0, Leaf.ETRACK);
   prepare(hardware);
   hardware.leafAt(CHILD, 1, Leaf.EBLOCK);
@@ -49,5 +55,21 @@ describe('a leaf that a guest has announced', () => {
   ])('%s', (_, prepare, isMet) => {
     const result = isMet ? SgxCode.ENTRYEPOCH_LOCKED : 0;
     expect(announced(prepare)).toEqual({ refuses: isMet, result });
+  });
+});
+
+describe('a leaf of a guest that has begun later than one of the host, which ends first', () => {
+  it.each([
+    ['ends in an exit with EPC virtualization extensions', true, ConflictExit.TRACKING_RESOURCE],
+    ['faults without', false, LeafFault.GP],
+  ])('%s', (_, isExtended, expected) => {
+    const hardware = built([150, 100]);
+    hardware.leafAt(SECS, 1, Leaf.ETRACK);
+    hardware.setExtended(0, isExtended);
+    hardware.leafAt(SECS, 0, Leaf.ETRACK);
+    hardware.setExtended(0, false);
+    expect(hardware.etrack(1, SECS)).toBe(0);
+    hardware.setExtended(0, isExtended);
+    expect(hardware.etrack(0, SECS)).toBe(expected);
   });
 });

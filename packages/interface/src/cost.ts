@@ -31,11 +31,11 @@ export const Cost = {
   EPA: 11,
   /** EBLOCK: blocking one page */
   EBLOCK: 12,
-  /** ETRACK: starting a tracking cycle */
+  /** ETRACK, ETRACKC: starting a tracking cycle */
   ETRACK: 13,
   /** EWB: one attempt to write a page out; {@link Cost.EWB_REFUSED} if it was clear that it is refused */
   EWB: 14,
-  /** ELDU: loading one page back */
+  /** ELDU, ELDB, ELDUC, ELDBC: loading one page back */
   ELDU: 15,
   /** EENTER: entering an enclave */
   EENTER: 16,
@@ -93,6 +93,14 @@ export const Cost = {
   EPT_VIOLATION: 42,
   /** EWB that is refused because the page is not tracked: it ends before anything is encrypted */
   EWB_REFUSED: 43,
+  /** ERDINFO: reading the EPCM entry of one page and the child counters of its SECS */
+  ERDINFO: 44,
+  /** EINCVIRTCHILD: one child more that the host has taken out of a guest's EPC */
+  EINCVIRTCHILD: 45,
+  /** EDECVIRTCHILD: one such child less */
+  EDECVIRTCHILD: 46,
+  /** ESETCONTEXT: telling a SECS of a guest its address in the host */
+  ESETCONTEXT: 47,
 } as const;
 /** Name of a cost key. */
 export type CostName = keyof typeof Cost;
@@ -100,7 +108,7 @@ export type CostName = keyof typeof Cost;
 export type CostKey = (typeof Cost)[CostName];
 
 /** Number of keys; length of a cost table. */
-export const COST_COUNT = 44;
+export const COST_COUNT = 48;
 
 /** Reverse look-up: `costNames[14] === 'EWB'`. */
 export const costNames: readonly CostName[] = Object.freeze(

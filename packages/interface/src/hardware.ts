@@ -106,6 +106,15 @@ export interface SecsSource {
   readonly isReservedZero?: boolean | undefined;
 }
 
+/** Flexible launch control of a processor: software may say whose enclaves start without a token. */
+export interface LaunchControl {
+  /**
+   * Writes the four hash MSRs (IA32_SGXLEPUBKEYHASH0 … 3) of a CPU. Plain, and the EINIT that it is for follows without a
+   * point in between. `hash`: 64 hexadecimal digits in the order of memory.
+   */
+  writeHash(cpu: CpuId, hash: string): void;
+}
+
 /**
  * What EINIT takes from SIGSTRUCT (SDM vol. 3D, 38.13). A field that is left out is not checked, or 0 where it
  * is only stored: `{}` accepts whatever was built.

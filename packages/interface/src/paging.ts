@@ -71,7 +71,7 @@ export interface BackingStore {
 /**
  * What the write-back ladder needs to know of an owner. Called under the owner's lock.
  *
- * Experimental: the native enclave is the only owner.
+ * Experimental: enclaves and instances of virtual EPC with host reclaim are the owners.
  *
  * @experimental
  */
@@ -87,7 +87,7 @@ export interface TrackedOwner {
 /**
  * Starts a tracking cycle: ETRACK, or ETRACKC for a host behind a guest's back.
  *
- * Experimental: ETRACK is the only implementation.
+ * Experimental: one implementation for each of the two leaves.
  *
  * @experimental
  */
@@ -99,7 +99,7 @@ export interface Tracker {
 /**
  * Writes blocked pages of one owner out of the EPC, under the owner's lock.
  *
- * Experimental: the native owner is the only caller.
+ * Experimental: the owners of enclave pages and of guest pages are the callers.
  *
  * @experimental
  */
@@ -116,7 +116,7 @@ export interface PageWriter {
 /**
  * Loads evicted pages of one owner back into the EPC, under the owner's lock.
  *
- * Experimental: the native owner is the only caller.
+ * Experimental: the owners of enclave pages and of guest pages are the callers.
  *
  * @experimental
  */

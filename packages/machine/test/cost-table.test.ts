@@ -109,6 +109,22 @@ const published: Partial<Record<CostName, readonly [Range, Range?]>> = {
     [500, 1200, 2000],
     [400, 900, 1600],
   ],
+  ERDINFO: [
+    [500, 1200, 2000],
+    [400, 900, 1600],
+  ],
+  EINCVIRTCHILD: [
+    [500, 1200, 2000],
+    [400, 900, 1600],
+  ],
+  EDECVIRTCHILD: [
+    [500, 1200, 2000],
+    [400, 900, 1600],
+  ],
+  ESETCONTEXT: [
+    [500, 1200, 2000],
+    [400, 900, 1600],
+  ],
   NUMA_REMOTE: [
     [0, 0, 0],
     [3000, 5000, 10_000],
@@ -234,6 +250,10 @@ const grades: Partial<Record<CostName, readonly [string, string?]>> = {
   VM_EXIT: ['E'],
   EPT_VIOLATION: ['E'],
   EWB_REFUSED: ['E'],
+  ERDINFO: ['E'],
+  EINCVIRTCHILD: ['E'],
+  EDECVIRTCHILD: ['E'],
+  ESETCONTEXT: ['E'],
   LOCK_FAST: ['D'],
   LOCK_LOCAL: ['C,D'],
   LOCK_REMOTE: ['C,D'],

@@ -72,6 +72,7 @@ function checkInstance(audit: Audit, vepc: Vepc): void {
   if (count !== vepc.pages.count)
     report('VE-1', `Instance ${vepc.id} counts ${vepc.pages.count} pages and has ${count}.`);
   for (const [number, page] of audit.oversub?.instance(vepc.id)?.versionArrays.entries() ?? []) {
+    if (page === NONE) continue;
     place(audit, page, `version array page ${number} of instance ${vepc.id}`);
     if (frames.record(page) !== versionPageRecord(number))
       report('VE-2', `The frame table does not know EPC page ${page} as a version array page.`);

@@ -1,7 +1,7 @@
 import type {
   AccessMonitor,
-  CpuId,
   FrameTable,
+  LaunchControl,
   LockFactory,
   ObjectRegistry,
   PageAllocator,
@@ -21,12 +21,6 @@ export type VepcKernelCall = 'kmalloc' | 'xa' | 'pfn';
 export interface VepcFailures {
   /** Does this call fail? */
   fails(call: VepcKernelCall): boolean;
-}
-
-/** Flexible launch control of the processor. */
-export interface LaunchControl {
-  /** Writes the four hash MSRs (0x8C … 0x8F) of a CPU. Plain. `hash`: 64 hexadecimal digits. */
-  writeHash(cpu: CpuId, hash: string): void;
 }
 
 /** What the virtual EPC driver is made of. */

@@ -112,6 +112,19 @@ export class VepcDriver {
     return vepc;
   }
 
+  /**
+   * Close of an instance that nobody has mapped, so that it has no page. Plain; SECS pages of others that could not go
+   * yet are left to the next {@link release}.
+   *
+   * @throws MisuseError if it has been mapped, or is closed already
+   */
+  closeUnused(vepc: Vepc): void {
+    requireUnmapped(vepc);
+    if (vepc.hasBeenMapped) throw new MisuseError(`Instance ${vepc.id} has been mapped: release it.`);
+    vepc.isReleased = true;
+    this.#instances.delete(vepc.id);
+  }
+
   /** Last close, after every range was unmapped and the page tables were forgotten. */
   release(thread: Thread, vepc: Vepc): Routine<void> {
     if (this.owner !== null) {

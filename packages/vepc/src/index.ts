@@ -7,7 +7,7 @@ export type { VepcAddress } from './address.js';
 export { reach } from './address.js';
 export type { VepcViolation } from './check-vepc.js';
 export { checkVepc } from './check-vepc.js';
-export type { LaunchControl, VepcComponents, VepcFailures, VepcKernelCall } from './components.js';
+export type { VepcComponents, VepcFailures, VepcKernelCall } from './components.js';
 export type { VepcDriverOptions, VepcDriverRecipes } from './driver.js';
 export { createVepcDriver, VepcDriver } from './driver.js';
 export type { VepcFaultResultId } from './fault.js';
@@ -21,7 +21,12 @@ export type { VepcMapArgument } from './map.js';
 export { VepcMapper } from './map.js';
 export type { OversubHardware } from './oversub/check-oversub.js';
 export { checkOversub } from './oversub/check-oversub.js';
-export type { OversubComponents, OversubPaging, OversubPagingParts } from './oversub/components.js';
+export type {
+  EvictableVersionArrays,
+  OversubComponents,
+  OversubPaging,
+  OversubPagingParts,
+} from './oversub/components.js';
 export type { GuestConflict } from './oversub/conflict-exits.js';
 export { CONFLICT_REENTER } from './oversub/conflict-exits.js';
 export type { EvictionId } from './oversub/evict-page.js';
@@ -39,6 +44,9 @@ export type { PageOps2018 } from './oversub/owner-2018.js';
 export { from2018, to2018 } from './oversub/owner-2018.js';
 export { kvmOversub } from './oversub/preset.js';
 export type { OversubRecipes } from './oversub/recipes.js';
+export type { VersionArrayCounts, VersionKeeper, VersionStore } from './oversub/version-keeper.js';
+export { VersionShape } from './oversub/version-shape.js';
+export { VersionTree } from './oversub/version-tree.js';
 export type { OversubVm, VmPage } from './oversub/vm.js';
 export { PageArray } from './page-array.js';
 export { VEPC_REMOVE_ALL } from './remove-all.js';

@@ -1,4 +1,5 @@
 import type {
+  CostKey,
   ErrnoResult,
   InitToken,
   LeafResult,
@@ -27,6 +28,8 @@ export interface VirtEcreate {
   readonly source: SecsSource;
   /** Does the host address lie in the user half (`access_ok`)? Default: true. */
   readonly isUserRange?: boolean;
+  /** Was the leaf paid for when the guest began it, or at an earlier try? Default: false. */
+  readonly isPaid?: boolean;
 }
 
 /** What KVM hands over for EINIT. */
@@ -44,6 +47,8 @@ export interface VirtEinit {
   readonly launchKeyHash?: string;
   /** Do the addresses of SIGSTRUCT, token and SECS lie in the user half? Default: true. */
   readonly isUserRange?: boolean;
+  /** Was the leaf paid for when the guest began it, or at an earlier try? Default: false. */
+  readonly isPaid?: boolean;
 }
 
 /**
@@ -61,10 +66,10 @@ export class KvmLeaves {
   /** ECREATE. @returns 0; `-EINVAL`; `-EFAULT` with the vector in `trap` */
   *ecreate(thread: Thread, argument: VirtEcreate, trap: Trap): Routine<ErrnoResult> {
     const { hardware, probe } = this.components;
-    const { secs, source, isUserRange = true } = argument;
+    const { secs, source, isUserRange = true, isPaid = false } = argument;
     if (!isUserRange) return this.refuse(thread, 'sgx_virt_ecreate');
     const page = reach(secs);
-    if (thread.spend(Cost.ECREATE) > thread.limit && page !== NONE) {
+    if (paid(thread, Cost.ECREATE, isPaid) > thread.limit && page !== NONE) {
       yield hardware.leafAt(page, thread.cpu, Leaf.ECREATE);
     }
     const result = hardware.ecreate(thread.cpu, reach(secs), source);
@@ -77,11 +82,11 @@ export class KvmLeaves {
   /** EINIT with the guest's launch key hash. @returns 0 or the SGX code for the guest; `-EINVAL`; `-EFAULT` */
   *einit(thread: Thread, argument: VirtEinit, trap: Trap): Routine<number> {
     const { hardware, launchControl } = this.components;
-    const { secs, signature, token, isUserRange = true } = argument;
+    const { secs, signature, token, isUserRange = true, isPaid = false } = argument;
     if (!isUserRange) return this.refuse(thread, 'sgx_virt_einit');
     // MSRs and leaf belong to one CPU and are not preempted: one point before both.
     const page = reach(secs);
-    if (thread.spend(Cost.EINIT) > thread.limit && page !== NONE) {
+    if (paid(thread, Cost.EINIT, isPaid) > thread.limit && page !== NONE) {
       yield hardware.leafAt(page, thread.cpu, Leaf.EINIT);
     }
     launchControl?.writeHash(thread.cpu, argument.launchKeyHash ?? INTEL_LAUNCH_KEY_HASH);
@@ -94,6 +99,11 @@ export class KvmLeaves {
     this.components.probe?.warned(thread.id, where);
     return -Errno.EINVAL;
   }
+}
+
+/** Pays for a leaf unless that was done. @returns time */
+function paid(thread: Thread, cost: CostKey, isPaid: boolean): number {
+  return isPaid ? thread.clock : thread.spend(cost);
 }
 
 /** Did the leaf fault? Puts the vector into `trap`. */

@@ -1,5 +1,5 @@
 import { checkFrames, createFrameTable } from '@epckit/frames';
-import type { HardwareModel } from '@epckit/hardware';
+import type { HardwareModel, SgxFeatureOptions } from '@epckit/hardware';
 import { checkEpcm, createSgxHardware } from '@epckit/hardware';
 import type {
   AddressSpace,
@@ -41,6 +41,8 @@ export interface StackOptions {
   readonly failures?: VepcFailures;
   readonly recipes?: VepcDriverRecipes;
   readonly checking?: boolean;
+  /** Features of the processor. */
+  readonly features?: SgxFeatureOptions;
   /** Hash MSRs are written into this. */
   readonly launchKeyHashes?: string[];
   readonly probe?: LogProbe;
@@ -96,7 +98,7 @@ export class Stack {
     this.frames = createFrameTable({ sections: [{ node: 0, pageCount: epcPages }] }, { objects, monitor });
     const { frames } = this;
     const real = createSgxHardware(
-      { pageCount: epcPages, cpuCount: userCpus + 1, tcsState: false },
+      { pageCount: epcPages, cpuCount: userCpus + 1, tcsState: false, features: options.features },
       { objects, monitor, probe },
     );
     this.hardware = replaceLeaves(real, options.leaves?.(real) ?? {});

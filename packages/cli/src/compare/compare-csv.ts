@@ -1,17 +1,25 @@
 import { costNames } from '@epckit/interface';
 import type { Comparison } from './comparison.js';
-import { groupOf, groupStatistics } from './group-statistics.js';
+import { groupParts } from './group-statistics.js';
+import { partCells, partHeads } from './part-statistics.js';
 import { causesOf, statistics } from './statistics.js';
+import { vmParts } from './vm-parts.js';
 
-/** One row per run: the varied keys, the seed, every statistic, cycles of all threads by cause. */
+/** One row per run: the varied keys, the seed, every statistic, cycles of all threads by cause, statistics of cgroups and guests. */
 export function comparisonCsv({ vary, combinations }: Comparison): string {
-  const paths = Object.keys(combinations[0]?.groups ?? {});
+  // Those that every run has.
+  const inAll = (key: 'groups' | 'vms') =>
+    Object.keys(combinations[0]?.[key] ?? {}).filter((name) => {
+      return combinations.every((combination) => combination[key]?.[name] !== undefined);
+    });
+  const [groups, vms] = [inAll('groups'), inAll('vms')];
   const head = [
     ...vary.map(({ path }) => path),
     'seed',
     ...statistics.map(({ key }) => key),
     ...costNames.map((cause) => `cycles.${cause}`),
-    ...paths.flatMap((path) => groupStatistics.map(({ key }) => `${path}: ${key}`)),
+    ...partHeads(groupParts, groups),
+    ...partHeads(vmParts, vms),
   ];
   const rows = combinations.flatMap(({ values, runs }) =>
     runs.map(({ seed, report }) => {
@@ -21,7 +29,8 @@ export function comparisonCsv({ vary, combinations }: Comparison): string {
         seed,
         ...statistics.map(({ of }) => of(report)),
         ...costNames.map((cause) => causes[cause] ?? 0),
-        ...paths.flatMap((path) => groupStatistics.map(({ of }) => of(groupOf(report, path)))),
+        ...partCells(groupParts, groups, report),
+        ...partCells(vmParts, vms, report),
       ];
     }),
   );

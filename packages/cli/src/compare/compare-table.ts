@@ -2,8 +2,10 @@ import { assumptionsOf } from '../run/assumptions.js';
 import { causeName } from '../run/cause-names.js';
 import { textTable } from '../run/text-table.js';
 import type { ComparedCombination, Comparison } from './comparison.js';
-import { groupStatistics } from './group-statistics.js';
+import { groupParts } from './group-statistics.js';
+import type { PartKind, PartSpreads } from './part-statistics.js';
 import { type Spread, statistics } from './statistics.js';
+import { vmParts } from './vm-parts.js';
 
 /** Causes that the table shows. */
 const SHOWN_CAUSES = 8;
@@ -67,7 +69,14 @@ function rowsOf({ combinations }: Comparison): Row[] {
   const locks = combinations.map(({ lockWaitCycles }) => lockWaitCycles);
   return [
     ...counts,
-    ...rowsOfGroups(combinations),
+    ...rowsOfParts(
+      groupParts,
+      combinations.map(({ groups = {} }) => groups),
+    ),
+    ...rowsOfParts(
+      vmParts,
+      combinations.map(({ vms = {} }) => vms),
+    ),
     ...milliseconds('ms of all threads, by cause', combinations, causes, SHOWN_CAUSES, causeTitle),
     ...milliseconds(
       'ms of all threads, by lock waited for',
@@ -79,14 +88,14 @@ function rowsOf({ combinations }: Comparison): Row[] {
   ];
 }
 
-/** Each group under its directory; what is 0 everywhere is left out. */
-function rowsOfGroups(combinations: readonly ComparedCombination[]): Row[] {
-  return Object.keys(combinations[0]?.groups ?? {}).flatMap((path) => {
-    const rows = groupStatistics.flatMap(({ key, title, format }) => {
-      const spreads = combinations.map(({ groups }) => groups?.[path]?.[key] ?? none);
+/** Each part under its name; what is 0 everywhere is left out. @param parts - of each combination */
+function rowsOfParts<T>(kind: PartKind<T>, parts: readonly PartSpreads[]): Row[] {
+  return Object.keys(parts[0] ?? {}).flatMap((name) => {
+    const rows = kind.statistics.flatMap(({ key, title, format }) => {
+      const spreads = parts.map((one) => one[name]?.[key] ?? none);
       return spreads.every(({ max }) => max === 0) ? [] : rowsOfSpreads(`  ${title}`, spreads, format);
     });
-    return [{ title: `cgroup ${path}`, cells: combinations.map(() => '') }, ...rows];
+    return [{ title: `${kind.title} ${name}`, cells: parts.map(() => '') }, ...rows];
   });
 }
 

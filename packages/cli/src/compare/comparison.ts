@@ -1,9 +1,11 @@
 import { costNames } from '@epckit/interface';
 import type { RunReport } from 'epckit';
 import type { Combination } from './combinations.js';
-import { type GroupSpreads, groupSpreads } from './group-statistics.js';
+import { groupParts } from './group-statistics.js';
+import { type PartSpreads, partSpreads } from './part-statistics.js';
 import { causesOf, type Spread, spreadOf, statistics } from './statistics.js';
 import type { Vary, VaryValue } from './vary.js';
+import { vmParts } from './vm-parts.js';
 
 /** One column of a comparison. */
 export interface ComparedCombination {
@@ -16,7 +18,9 @@ export interface ComparedCombination {
   /** Cycles of all threads that waited for a lock, by its name; locks that nobody ever waits for are left out. */
   readonly lockWaitCycles: Readonly<Record<string, Spread>>;
   /** Statistics of each cgroup over the seeds, by its directory; left out without cgroups. */
-  readonly groups?: GroupSpreads;
+  readonly groups?: PartSpreads;
+  /** Statistics of each virtual machine over the seeds, by its name; left out without any. */
+  readonly vms?: PartSpreads;
   /** One run per seed. */
   readonly runs: readonly {
     /** Seed of the run. */
@@ -67,19 +71,21 @@ export function compareReports(
         ),
         cyclesByCause: spreadParts(costNames, own, base, causesOf),
         lockWaitCycles: spreadParts(lockNames, own, base, lockWaitsOf),
-        ...groupsOf(own, base),
+        ...partsOf(own, base),
         runs: own.map((report) => ({ seed: report.seed, report })),
       };
     }),
   };
 }
 
-function groupsOf(
+function partsOf(
   own: readonly RunReport[],
   base: readonly RunReport[],
-): Pick<ComparedCombination, 'groups'> {
-  const groups = groupSpreads(own, base);
-  return Object.keys(groups).length === 0 ? {} : { groups };
+): Pick<ComparedCombination, 'groups' | 'vms'> {
+  const groups = partSpreads(groupParts, own, base);
+  const vms = partSpreads(vmParts, own, base);
+  const hasSome = (spreads: PartSpreads) => Object.keys(spreads).length > 0;
+  return { ...(hasSome(groups) ? { groups } : {}), ...(hasSome(vms) ? { vms } : {}) };
 }
 
 /** The spread of each part of a sum; parts that are always 0 are left out. */
@@ -87,10 +93,10 @@ function spreadParts(
   names: readonly string[],
   own: readonly RunReport[],
   base: readonly RunReport[],
-  partsOf: (report: RunReport) => Readonly<Record<string, number>>,
+  sumsOf: (report: RunReport) => Readonly<Record<string, number>>,
 ): Record<string, Spread> {
-  const ownParts = own.map(partsOf);
-  const baseParts = base.map(partsOf);
+  const ownParts = own.map(sumsOf);
+  const baseParts = base.map(sumsOf);
   const valuesOf = (parts: readonly Readonly<Record<string, number>>[], name: string) =>
     parts.map((one) => one[name] ?? 0);
   const spreads = names.map((name): [string, Spread] => [

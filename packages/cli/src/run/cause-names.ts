@@ -46,6 +46,10 @@ const causeNames: Readonly<Record<CostName, string>> = {
   EPT_VIOLATION: 'EPT violations',
   IPI_WAIT: 'waiting for interrupted CPUs',
   CPU_WAIT: 'waiting for a CPU',
+  ERDINFO: 'asking what pages of guests are',
+  EINCVIRTCHILD: 'counting pages out of guests',
+  EDECVIRTCHILD: 'counting pages back into guests',
+  ESETCONTEXT: 'setting the context of guest enclaves',
 };
 
 /** Returns what a cause is in words; the key itself if it has no words yet. */

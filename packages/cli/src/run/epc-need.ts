@@ -27,10 +27,19 @@ export function enclaveNeeds(
 }
 
 /** What each guest needs on the host. */
-export function guestNeeds({ vms = [], hostReclaim = null }: Scenario): readonly EpcNeed[] {
+export function guestNeeds({
+  vms = [],
+  hostReclaim = null,
+  hostVersionArrays,
+}: Scenario): readonly EpcNeed[] {
   return vms.map(({ sections }) => {
     const pages = sumOf(sections.map(({ pageCount }) => pageCount));
     if (hostReclaim !== true) return { pinned: pages, everything: pages };
+    if (hostVersionArrays === 'evictable') {
+      const trees = sections.map(({ pageCount }) => versionTreeOf(pageCount));
+      const all = sumOf(trees.map((levels) => sumOf(levels)));
+      return { pinned: sumOf(trees.map(({ length }) => length)), everything: pages + all };
+    }
     const pinned = sumOf(sections.map(({ pageCount }) => vaPagesOf(pageCount)));
     return { pinned, everything: pages + pinned };
   });
@@ -40,6 +49,16 @@ export function guestNeeds({ vms = [], hostReclaim = null }: Scenario): readonly
 export function needOf(pages: number): EpcNeed {
   const pinned = vaPagesOf(pages);
   return { pinned, everything: pinned + pages + 1 };
+}
+
+/** Version array pages on each level of a tree of them; one of each level is always in the EPC. */
+function versionTreeOf(pages: number): number[] {
+  const levels = [vaPagesOf(pages)];
+  for (let count = levels[0] as number; count > 1; ) {
+    count = vaPagesOf(count);
+    levels.push(count);
+  }
+  return levels;
 }
 
 function vaPagesOf(pages: number): number {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { EpckitError } from '@epckit/interface';
 import { isTraceError, loadTrace, type TraceError } from '@epckit/trace';
-import { scenarioTraces, type TraceColumns, traceNames } from 'epckit';
+import { guestTraceNames, scenarioTraces, type TraceColumns, traceNames } from 'epckit';
 import { shownPath } from '../input-file.js';
 import { formatPath, type KeyPath } from '../scenario/key-path.js';
 import type { LoadedScenario } from '../scenario/load-scenario.js';
@@ -38,8 +38,12 @@ export function traceUses(loaded: LoadedScenario): readonly TraceUse[] {
 
 function guestTraceUses({ scenario, vmEntries }: LoadedScenario): readonly TraceUse[] {
   return (scenario.vms ?? []).flatMap(({ enclaves }, index) =>
-    enclaves.map(({ trace }, at): TraceUse => {
-      return { trace, path: ['vms', vmEntries[index] as number, 'enclaves', at, 'trace'] };
+    enclaves.flatMap(({ trace, moreThreads = [], enterCycles }, at): TraceUse[] => {
+      const enclave = ['vms', vmEntries[index] as number, 'enclaves', at];
+      // Only a list of threads says when the first one enters.
+      if (enterCycles === undefined) return [{ trace, path: [...enclave, 'trace'] }];
+      const names = [trace, ...moreThreads.map((thread) => thread.trace)];
+      return names.map((name, thread) => ({ trace: name, path: [...enclave, 'threads', thread, 'trace'] }));
     }),
   );
 }
@@ -127,8 +131,9 @@ function runUses({ scenario, entries, vmEntries }: LoadedScenario): readonly Run
     return { runs: enclave.runs, names: traceNames(enclave), path };
   });
   const guests = (scenario.vms ?? []).flatMap(({ enclaves }, index) =>
-    enclaves.map(({ runs, trace }, at): RunUse => {
-      return { runs, names: [trace], path: ['vms', vmEntries[index] as number, 'enclaves', at, 'runs'] };
+    enclaves.map((enclave, at): RunUse => {
+      const path = ['vms', vmEntries[index] as number, 'enclaves', at, 'runs'];
+      return { runs: enclave.runs, names: guestTraceNames(enclave), path };
     }),
   );
   return [...native, ...guests];

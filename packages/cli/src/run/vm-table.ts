@@ -33,6 +33,10 @@ const lines: readonly Line[] = [
   counted('  most at once', ({ peakPages }) => peakPages),
   counted('taken by the host', ({ hostEvictions }) => hostEvictions),
   counted('loaded back by the host', ({ hostReloads }) => hostReloads),
+  counted('migrations', ({ migrations }) => migrations),
+  counted('enclaves built again', ({ enclaves }) =>
+    enclaves.reduce((sum, { rebuilds }) => sum + rebuilds, 0),
+  ),
   counted('page faults in the guest', ({ guestFaults }) => guestFaults),
   counted('evicted by the guest', ({ guestEvictions }) => guestEvictions),
   counted('loaded back by the guest', ({ guestLoads }) => guestLoads),

@@ -10,6 +10,7 @@ import type { Problem } from './problem.js';
 import { instancesOf } from './resolve.js';
 import type { ScenarioFile } from './schema.js';
 import { checkSource } from './sources.js';
+import { checkThreadList } from './thread-list.js';
 import { vmChecks } from './vm-checks.js';
 
 type EnclaveFile = ScenarioFile['enclaves'][number];
@@ -64,7 +65,7 @@ function checkThreads(enclave: EnclaveFile, index: number): Problem[] {
     const hint = 'Give threads as a number and the CPU of the first as cpu, or an entry per enclave.';
     return [{ path: ['enclaves', index, key], at: 'key', message, hint }];
   }
-  if (typeof threads === 'object') return checkThreadList(enclave, index);
+  if (typeof threads === 'object') return checkThreadList(enclave, ['enclaves', index], keysOfThreads);
   if (cpus === undefined) return [];
   if (cpu !== undefined) {
     const message = `${name}.cpus and ${name}.cpu exclude each other.`;
@@ -76,18 +77,8 @@ function checkThreads(enclave: EnclaveFile, index: number): Problem[] {
   return [{ path, at: 'value', message, hint: 'Give each thread a CPU, or leave threads out.' }];
 }
 
+/** Keys of an enclave that a list of threads excludes, and those of a thread. */
 const keysOfThreads = { trace: 'trace', generator: 'generator', cpu: 'cpu', cpus: 'cpu' } as const;
-
-/** A list of threads says for each what the enclave would say for all. */
-function checkThreadList(enclave: EnclaveFile, index: number): Problem[] {
-  const name = `enclaves[${index}]`;
-  return Object.entries(keysOfThreads).flatMap(([key, own]): Problem[] => {
-    if (enclave[key as keyof typeof keysOfThreads] === undefined) return [];
-    const message = `${name}.${key} and a list of ${name}.threads exclude each other.`;
-    const hint = `Give ${own} to each thread, or threads as a number.`;
-    return [{ path: ['enclaves', index, key], at: 'key', message, hint }];
-  });
-}
 
 /** Pages can be added on first touch where there are instructions for that. */
 function checkDynamic({ enclaves, costs }: ScenarioFile, own: OwnCosts): Problem[] {

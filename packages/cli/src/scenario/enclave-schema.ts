@@ -17,7 +17,7 @@ const generator = z.strictObject({
 });
 
 /** A thread with references of its own. */
-const thread = z.strictObject({
+export const thread = z.strictObject({
   trace: z.string().min(1).optional().describe('page trace of this thread'),
   generator: generator.optional().describe('makes the trace from the seed; instead of trace'),
   cpu: z.int().min(0).optional().describe('CPU of this thread; the next one unless given'),
@@ -92,7 +92,7 @@ export const enclave = z.strictObject({
   }),
   cgroup: z
     .string()
-    .regex(/^\/[^/]/)
+    .regex(/^\/[^/]/, 'must be a path that begins with / and a name')
     .optional()
     .meta({
       examples: ['/a', '/tenants/b'],

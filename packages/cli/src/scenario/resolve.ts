@@ -72,10 +72,15 @@ export function resolveScenario(
 }
 
 /** Scenarios without virtual machines do not mention them. */
-function vmsOf(file: ScenarioFile, seed: number): Pick<Scenario, 'vms' | 'hostReclaim'> {
+function vmsOf(
+  file: ScenarioFile,
+  seed: number,
+): Pick<Scenario, 'vms' | 'hostReclaim' | 'hostVersionArrays'> {
   if (file.vms.length === 0) return {};
   const next = nextCpu(placeThreads(file.enclaves).flat());
-  return { vms: resolveVms(file, next, seed), hostReclaim: hasHostReclaim(file) };
+  const { hostVersionArrays } = file;
+  const vms = resolveVms(file, next, seed);
+  return { vms, hostReclaim: hasHostReclaim(file), hostVersionArrays };
 }
 
 /** Scenarios without cgroups do not mention them. */

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { nearestWord } from '../did-you-mean.js';
 import { formatPath, type KeyPath, valueAt } from './key-path.js';
 import type { Problem } from './problem.js';
+import { foreignGuestKeys } from './vm-schema.js';
 
 type Issue = z.core.$ZodIssue;
 
@@ -65,8 +66,18 @@ function findingsOf(issue: Issue, data: unknown, root: SchemaNode): Finding[] {
   return [{ path, at: 'value', ...sentenceOf(issue, name, value, hint, schema) }];
 }
 
+/** Does the path lead to an enclave of a guest? */
+function isGuestEnclave(path: KeyPath): boolean {
+  return path.length === 4 && path[0] === 'vms' && path[2] === 'enclaves';
+}
+
 function unknownKey(parent: KeyPath, key: string, known: readonly string[]): Finding {
   const path = [...parent, key];
+  const elsewhere = isGuestEnclave(parent) ? foreignGuestKeys[key] : undefined;
+  if (elsewhere !== undefined) {
+    const message = `${formatPath(path)} is a key of enclaves of the host only.`;
+    return { path, at: 'key', message, hint: elsewhere, meant: null };
+  }
   const nearest = nearestWord(key, known);
   const guess = nearest === null ? '' : `Did you mean ${nearest}? `;
   const hint = `${guess}Known here: ${known.join(', ')}.`;
@@ -98,6 +109,8 @@ function sentenceOf(issue: Issue, name: string, value: unknown, hint: string, sc
       return { message: `${name} ${boundOf(upperWord(issue), issue.origin, issue.maximum, given)}.`, hint };
     case 'invalid_type':
       return { message: `${name} must be ${typeWord(schema?.type ?? issue.expected)}, not ${given}.`, hint };
+    case 'invalid_format':
+      return { message: `${name} ${issue.message}, not ${given}.`, hint };
     case 'invalid_key': {
       const named = 'A name begins with a letter or _; letters, digits, _ and - follow.';
       return { message: `${name} has a name that cannot stand there.`, hint: named };

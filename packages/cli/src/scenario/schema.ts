@@ -130,6 +130,12 @@ export const scenarioSchema = z.strictObject({
     .describe(
       'does the host take EPC pages from guests? Otherwise what they have touched is theirs; default: as the preset does',
     ),
+  hostVersionArrays: z
+    .enum(['fixed', 'evictable'])
+    .default('fixed')
+    .describe(
+      'version array pages of the host for pages of guests: one per 512 pages from the start, or made when needed and evicted when EPC is wanting; with hostReclaim',
+    ),
   vms: z.array(virtualMachine).default([]).describe('virtual machines, each with enclaves in its guest'),
   enclaves: z
     .array(enclave)

@@ -4,14 +4,16 @@ import { plural } from './plural.js';
 import type { Problem } from './problem.js';
 import type { ScenarioFile } from './schema.js';
 import { checkSource } from './sources.js';
-import type { VmFile } from './vm-schema.js';
-import { canReclaimGuests, placeVms, vcpuCount } from './vms.js';
+import { checkThreadList } from './thread-list.js';
+import type { GuestEnclaveFile, VmFile } from './vm-schema.js';
+import { canReclaimGuests, hasHostReclaim, placeVms, vcpuCount } from './vms.js';
 
 /** Finds virtual machines that contradict themselves, or the rest of the scenario. */
 export function vmChecks(file: ScenarioFile): Problem[] {
   return [
     ...checkPresence(file),
     ...checkHostReclaim(file),
+    ...checkVersionArrays(file),
     ...checkVmNames(file),
     ...file.vms.flatMap((vm, index) => checkVm(vm, ['vms', index])),
     ...checkPlaces(file),
@@ -37,6 +39,14 @@ function checkHostReclaim({ vms, hostReclaim, preset }: ScenarioFile): Problem[]
   return [{ path: ['hostReclaim'], at: 'value', message, hint }];
 }
 
+/** Version array pages of the host are for pages that it takes from guests. */
+function checkVersionArrays(file: ScenarioFile): Problem[] {
+  if (file.hostVersionArrays === 'fixed' || (file.vms.length > 0 && hasHostReclaim(file))) return [];
+  const message = 'hostVersionArrays is evictable, but the host takes nothing from guests.';
+  const hint = 'Add vms and hostReclaim: on, or leave hostVersionArrays out.';
+  return [{ path: ['hostVersionArrays'], at: 'value', message, hint }];
+}
+
 /** Names are unique among virtual machines and enclaves of the host. */
 function checkVmNames({ vms, enclaves }: ScenarioFile): Problem[] {
   const names = placeVms(vms, 0).map((instances) => instances.map(({ name }) => name));
@@ -58,10 +68,10 @@ function checkVm(vm: VmFile, path: KeyPath): Problem[] {
     ...checkCpuKeys(vm, path),
     ...checkMarks(vm, path),
     ...checkGuestNames(vm, path),
+    ...vm.enclaves.flatMap((enclave, index) => checkGuestSources(enclave, [...path, 'enclaves', index])),
     ...vm.enclaves.flatMap((enclave, index) => {
-      return checkSource(enclave, [...path, 'enclaves', index]);
+      return checkGuestThreads(enclave, [...path, 'enclaves', index], vcpuCount(vm));
     }),
-    ...checkGuestThreads(vm, path),
   ];
 }
 
@@ -108,60 +118,85 @@ function checkGuestNames({ enclaves }: VmFile, path: KeyPath): Problem[] {
   });
 }
 
-/** Threads are on different virtual CPUs that exist. */
-function checkGuestThreads(vm: VmFile, path: KeyPath): Problem[] {
-  const count = vcpuCount(vm);
-  return vm.enclaves.flatMap(({ threads, vcpu }, index): Problem[] => {
-    const own = [...path, 'enclaves', index];
-    const name = formatPath(own);
-    const has = `the guest has ${plural(count, 'virtual CPU')}`;
-    if (vcpu !== undefined && vcpu >= count) {
-      const message = `${name}.vcpu is ${vcpu}, but ${has}.`;
-      return [
-        { path: [...own, 'vcpu'], at: 'value', message, hint: `Give 0 to ${count - 1}, or more vcpus.` },
-      ];
-    }
-    if (threads <= count) return [];
-    const message = `${name}.threads is ${threads}, but ${has}.`;
-    return [{ path: [...own, 'threads'], at: 'value', message, hint: 'Give the guest as many vcpus.' }];
-  });
+/** Every enclave of a guest, or each of its threads, has one source of references. */
+function checkGuestSources(enclave: GuestEnclaveFile, path: KeyPath): Problem[] {
+  const { threads } = enclave;
+  if (typeof threads !== 'object') return checkSource(enclave, path);
+  return threads.flatMap((thread, index) => checkSource(thread, [...path, 'threads', index]));
 }
 
-/** Every virtual CPU has a CPU that exists, for itself. @returns the first problem */
+/** Keys of an enclave of a guest that a list of threads excludes, and those of a thread. */
+const keysOfThreads = { trace: 'trace', generator: 'generator', vcpu: 'vcpu', vcpus: 'vcpu' };
+
+/** threads, vcpu and vcpus fit to each other, and threads are on virtual CPUs that exist. @param count - of these */
+function checkGuestThreads(enclave: GuestEnclaveFile, path: KeyPath, count: number): Problem[] {
+  const { threads, vcpu, vcpus } = enclave;
+  if (typeof threads === 'object') {
+    const given = threads.map((thread, index) => [thread.vcpu, [...path, 'threads', index, 'vcpu']] as const);
+    const list = checkThreadList(enclave, path, keysOfThreads);
+    return [...list, ...given.flatMap(([one, at]) => checkVcpu(one, at, count))];
+  }
+  const name = formatPath(path);
+  if (vcpus !== undefined) {
+    const at = [...path, 'vcpus'];
+    if (vcpu !== undefined) {
+      const message = `${name}.vcpus and ${name}.vcpu exclude each other.`;
+      const hint = 'Keep vcpu for threads on neighbouring virtual CPUs, or vcpus for any others.';
+      return [{ path: at, at: 'key', message, hint }];
+    }
+    if (threads !== undefined && threads !== vcpus.length) {
+      const message = `${name}.vcpus lists ${plural(vcpus.length, 'virtual CPU')} for ${plural(threads, 'thread')}.`;
+      return [
+        { path: at, at: 'value', message, hint: 'Give each thread a virtual CPU, or leave threads out.' },
+      ];
+    }
+    return vcpus.flatMap((one, index) => checkVcpu(one, [...at, index], count));
+  }
+  if (threads === undefined || threads <= count) return checkVcpu(vcpu, [...path, 'vcpu'], count);
+  const message = `${name}.threads is ${threads}, but the guest has ${plural(count, 'virtual CPU')}.`;
+  const hint = 'Give the guest as many vcpus, or list vcpus here: threads of one follow each other.';
+  return [{ path: [...path, 'threads'], at: 'value', message, hint }];
+}
+
+/** @param vcpu - as given @param path - of its key @param count - virtual CPUs of the guest */
+function checkVcpu(vcpu: number | undefined, path: KeyPath, count: number): Problem[] {
+  if (vcpu === undefined || vcpu < count) return [];
+  const message = `${formatPath(path)} is ${vcpu}, but the guest has ${plural(count, 'virtual CPU')}.`;
+  return [{ path, at: 'value', message, hint: `Give 0 to ${count - 1}, or more vcpus.` }];
+}
+
+/** Every virtual CPU has a CPU that exists, and that no other one of its virtual machine has. @returns the first problem */
 function checkPlaces(file: ScenarioFile): Problem[] {
   const native = placeThreads(file.enclaves).flat();
   const cpuCount = cpuNodesOf(file.machine).length;
-  const taken = new Map<number, string>(native.map((cpu) => [cpu, 'an enclave of the host']));
   for (const [index, instances] of placeVms(file.vms, nextCpu(native)).entries()) {
     const path = ['vms', index, ...(file.vms[index]?.cpus === undefined ? [] : ['cpus'])];
     for (const { name, cpus } of instances) {
-      for (const cpu of cpus) {
-        const problem = checkPlace(name, cpu, cpuCount, taken.get(cpu));
-        if (problem !== null) {
-          const message = `${formatPath(path)}: ${problem.message}`;
-          return [{ path, at: 'value', message, hint: problem.hint }];
-        }
-        taken.set(cpu, `a virtual CPU of "${name}"`);
-      }
+      const problem = checkPlace(name, cpus, cpuCount);
+      if (problem === null) continue;
+      return [{ path, at: 'value', message: `${formatPath(path)}: ${problem.message}`, hint: problem.hint }];
     }
   }
   return [];
 }
 
-/** @param other - who is on the CPU already */
+/** @param cpus - of the virtual CPUs of one virtual machine */
 function checkPlace(
   name: string,
-  cpu: number,
+  cpus: readonly number[],
   cpuCount: number,
-  other: string | undefined,
 ): Pick<Problem, 'message' | 'hint'> | null {
-  const says = `a virtual CPU of "${name}" is on CPU ${cpu}`;
-  const hint = 'Every virtual CPU has a CPU of its own.';
-  if (cpu >= cpuCount) {
-    const message = `${says}, but the machine has ${plural(cpuCount, 'CPU')}.`;
-    return { message, hint: `Raise machine.cpus. ${hint}` };
+  const missing = cpus.find((cpu) => cpu >= cpuCount);
+  if (missing !== undefined) {
+    const has = `the machine has ${plural(cpuCount, 'CPU')}`;
+    const message = `a virtual CPU of "${name}" is on CPU ${missing}, but ${has}.`;
+    return { message, hint: 'Raise machine.cpus, or list cpus: virtual machines can share them.' };
   }
-  return other === undefined ? null : { message: `${says}, where ${other} is, too.`, hint };
+  const twice = cpus.find((cpu, index) => cpus.indexOf(cpu) !== index);
+  if (twice === undefined) return null;
+  const message = `two virtual CPUs of "${name}" are on CPU ${twice}.`;
+  const hint = 'Only virtual CPUs of different virtual machines, and enclaves of the host, share a CPU.';
+  return { message, hint };
 }
 
 /** First CPU behind those that enclaves of the host are on. */

@@ -1,5 +1,11 @@
 import { createRandom } from '@epckit/trace';
-import { type PresetName, presets, type ScenarioGuestEnclave, type ScenarioVm } from 'epckit';
+import {
+  type PresetName,
+  presets,
+  type ScenarioGuestEnclave,
+  type ScenarioGuestThread,
+  type ScenarioVm,
+} from 'epckit';
 import { durationToCycles } from './duration.js';
 import type { Generator } from './resolve.js';
 import type { ScenarioFile } from './schema.js';
@@ -37,9 +43,24 @@ export function placeVms(vms: readonly VmFile[], next: number): readonly (readon
   });
 }
 
-/** Names the trace of an enclave of a guest, whether it is a file or made. */
-function guestTraceName({ trace, generator }: GuestEnclaveFile, place: string, index: number): string {
-  return trace ?? `generated: ${generator?.kind ?? ''}, ${place}, enclave ${index}`;
+/** Who replays references of its own: an enclave of a guest, or one of its threads. */
+type Replayer = Pick<GuestEnclaveFile, 'trace' | 'generator'>;
+
+/** Names the trace of a replayer, whether it is a file or made. */
+function guestTraceName({ trace, generator }: Replayer, place: string): string {
+  return trace ?? `generated: ${generator?.kind ?? ''}, ${place}`;
+}
+
+/** Whoever replays references of its own in an enclave of a guest, and what names its trace. */
+function replayersOf(enclave: GuestEnclaveFile, place: string): readonly (readonly [Replayer, string])[] {
+  const { threads } = enclave;
+  if (typeof threads !== 'object') return [[enclave, place]];
+  return threads.map((thread, index) => [thread, `${place}, thread ${index}`]);
+}
+
+/** Threads of an enclave of a guest. */
+function guestThreadCount({ threads, vcpus }: GuestEnclaveFile): number {
+  return typeof threads === 'object' ? threads.length : (threads ?? vcpus?.length ?? 1);
 }
 
 /** The generators of guests by the names that stand for their traces. */
@@ -48,10 +69,11 @@ export function vmGenerators(file: ScenarioFile, seed: number): Map<string, Gene
   for (const [index, instances] of placeVms(file.vms, 0).entries()) {
     const { enclaves } = file.vms[index] as VmFile;
     for (const { place } of instances) {
-      for (const [at, enclave] of enclaves.entries()) {
-        if (enclave.generator === undefined) continue;
-        const drawn = createRandom(seed, `trace of ${place}, enclave ${at}`).nextUint32();
-        generators.set(guestTraceName(enclave, place, at), { ...enclave.generator, seed: drawn });
+      const replayers = enclaves.flatMap((enclave, at) => replayersOf(enclave, `${place}, enclave ${at}`));
+      for (const [replayer, own] of replayers) {
+        if (replayer.generator === undefined) continue;
+        const drawn = createRandom(seed, `trace of ${own}`).nextUint32();
+        generators.set(guestTraceName(replayer, own), { ...replayer.generator, seed: drawn });
       }
     }
   }
@@ -62,10 +84,15 @@ export function vmGenerators(file: ScenarioFile, seed: number): Map<string, Gene
 function placeGuestThreads(vm: VmFile): readonly (readonly number[])[] {
   const count = vcpuCount(vm);
   let next = 0;
-  return vm.enclaves.map(({ threads, vcpu }) => {
+  return vm.enclaves.map((enclave) => {
+    const { threads, vcpu, vcpus } = enclave;
     const first = vcpu ?? next % count;
-    next = first + threads;
-    return Array.from({ length: threads }, (_, thread) => (first + thread) % count);
+    const own = typeof threads === 'object' ? threads.map((thread) => thread.vcpu) : vcpus;
+    const placed = Array.from({ length: guestThreadCount(enclave) }, (_, thread) => {
+      return own?.[thread] ?? (first + thread) % count;
+    });
+    next = (placed.at(-1) as number) + 1;
+    return placed;
   });
 }
 
@@ -77,7 +104,7 @@ export function resolveVms(file: ScenarioFile, next: number, seed: number): read
 }
 
 function resolveVm(
-  { costs }: ScenarioFile,
+  { costs, preset }: ScenarioFile,
   vm: VmFile,
   { name, place, cpus }: VmInstance,
   seed: number,
@@ -89,22 +116,42 @@ function resolveVm(
     cpus,
     sections: sectionsOfVm(vm),
     reclaim: { batchPages: batch, lowPages: low, highPages: high },
+    kernel: vm.kernel ?? (preset === 'epckit' ? 'epckit' : 'linux-6'),
+    migrateCycles: vm.migrations.map((time) => durationToCycles(time, costs.clockGhz)).sort((a, b) => a - b),
     cgroup: vm.cgroup ?? null,
     enclaves: vm.enclaves.map((enclave, index): ScenarioGuestEnclave => {
-      const { runs, repeat, deal, measured, start, startJitter, stop } = enclave;
-      const drawn = createRandom(seed, `start of ${place}, enclave ${index}`).nextFloat();
+      const { runs, repeat, deal, measured, buildCost, start, startJitter, stop } = enclave;
+      const own = `${place}, enclave ${index}`;
+      const drawn = createRandom(seed, `start of ${own}`).nextFloat();
       const jitter = Math.floor(drawn * durationToCycles(startJitter, costs.clockGhz));
       return {
         name: enclave.name,
-        trace: guestTraceName(enclave, place, index),
+        ...resolveGuestThreads(enclave, own, threads[index] as readonly number[], costs.clockGhz),
         runs: runs ?? null,
-        ...{ repeat, deal, measured },
-        vcpus: threads[index] as readonly number[],
+        ...{ repeat, deal, measured, buildCost },
         startCycles: durationToCycles(start, costs.clockGhz) + jitter,
         stopCycles: stop === undefined ? null : durationToCycles(stop, costs.clockGhz),
       };
     }),
   };
+}
+
+/** The threads of an enclave of a guest: with one trace to share, or with one each. */
+function resolveGuestThreads(
+  enclave: GuestEnclaveFile,
+  place: string,
+  vcpus: readonly number[],
+  clockGhz: number,
+): Pick<ScenarioGuestEnclave, 'trace' | 'vcpus' | 'moreThreads' | 'enterCycles'> {
+  const { threads } = enclave;
+  const names = replayersOf(enclave, place).map(([replayer, own]) => guestTraceName(replayer, own));
+  const trace = names[0] as string;
+  if (typeof threads !== 'object') return { trace, vcpus };
+  const [first, ...moreThreads] = threads.map(({ start }, index): Required<ScenarioGuestThread> => {
+    const startCycles = durationToCycles(start, clockGhz);
+    return { trace: names[index] as string, vcpu: vcpus[index] as number, startCycles };
+  });
+  return { trace, vcpus: vcpus.slice(0, 1), enterCycles: first?.startCycles ?? 0, moreThreads };
 }
 
 /** EPC sections of a guest, in pages. */

@@ -175,3 +175,10 @@ describe('reports', () => {
     expect(outcome.stdout).toMatch(/fairness of throughput \(Jain\)/);
   });
 });
+
+it('a group of an enclave begins with /', async () => {
+  const { folder } = written(`${groups}${head.replace('cgroup: /c', 'cgroup: c')}`);
+  const { stderr } = await call(['run', 'scenario.yaml'], { cwd: folder });
+  expect(stderr).toContain('enclaves[1].cgroup must be a path that begins with / and a name, not "c".');
+  expect(stderr).toContain('such as /tenants/a');
+});

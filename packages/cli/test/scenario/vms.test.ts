@@ -1,13 +1,15 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RunReport } from 'epckit';
 import { describe, expect, it } from 'vitest';
 import { loadScenario } from '../../src/index.js';
 import { checkEpcFits } from '../../src/run/epc-fit.js';
-import { loadTraces } from '../../src/run/load-traces.js';
+import { loadTraces, traceUses } from '../../src/run/load-traces.js';
 import { call, temporaryFolder } from '../captured-io.js';
 
 const machine = 'machine: { cpus: 4, epc: 4MiB }';
 const generator = 'generator: { kind: uniform, runs: 200, pages: 60 }';
+const tiny = 'generator: { kind: sequential, runs: 20, pages: 20 }';
 const app = `{ name: app, ${generator} }`;
 
 /** A scenario with these virtual machines, one per line from line 3 on. */
@@ -28,13 +30,14 @@ describe('vms of a scenario', () => {
     expect(scenario.hostReclaim).toBe(true);
     expect(scenario.vms).toEqual([
       {
-        ...{ name: 'a', cpus: [0], cgroup: null },
+        ...{ name: 'a', cpus: [0], cgroup: null, kernel: 'epckit', migrateCycles: [] },
         sections: [{ pageCount: 256, node: 0, isPreallocated: false }],
         reclaim: { batchPages: 16, lowPages: 32, highPages: 64 },
         enclaves: [
           {
             ...{ name: 'app', trace: 'generated: uniform, vm 0, enclave 0', runs: null, repeat: 1 },
-            ...{ vcpus: [0], deal: 'slices', measured: true, startCycles: 0, stopCycles: null },
+            ...{ vcpus: [0], deal: 'slices', measured: true, buildCost: true },
+            ...{ startCycles: 0, stopCycles: null },
           },
         ],
       },
@@ -67,6 +70,62 @@ describe('vms of a scenario', () => {
     expect(vmEntries).toEqual([0]);
   });
 
+  it('takes the options of QEMU as libvirt writes them', async () => {
+    const object = JSON.stringify({
+      'qom-type': 'memory-backend-epc',
+      id: 'm',
+      prealloc: true,
+      size: 262144,
+    });
+    const qemu = `>-\n      -object '${object}'\n      -machine q35,sgx-epc.0.memdev=m,sgx-epc.0.node=1`;
+    const vm = ['name: a', `qemu: ${qemu}`, `enclaves: [${app.replace('60', '20')}]`].join('\n    ');
+    const { scenario } = await loadScenario('x.yaml', write(withVms([vm])));
+    expect(scenario.vms?.[0]?.sections).toEqual([{ pageCount: 64, node: 1, isPreallocated: true }]);
+  });
+
+  it('takes a trace for each thread, virtual CPUs in any order, and times of migrations', async () => {
+    const own = `threads: [{ ${generator} }, { ${generator}, vcpu: 2, start: 1ms }, { trace: t.runs }]`;
+    const folder = write(
+      withVms(
+        [
+          `{ name: a, vcpus: 4, epc: [{ size: 1MiB }], kernel: epckit, migrations: [2ms, 1ms], enclaves: [{ name: own, ${own} }, { name: b, buildCost: false, vcpus: [3, 1, 1], ${generator} }, { name: c, ${generator} }] }`,
+        ],
+        'preset: linux-6',
+      ),
+    );
+    const loaded = await loadScenario('x.yaml', folder);
+    const [vm] = loaded.scenario.vms ?? [];
+    expect(vm).toMatchObject({ kernel: 'epckit', migrateCycles: [3_500_000, 7_000_000] });
+    const made = (thread: number) => `generated: uniform, vm 0, enclave 0, thread ${thread}`;
+    expect(vm?.enclaves[0]).toMatchObject({
+      ...{ trace: made(0), vcpus: [0], enterCycles: 0 },
+      moreThreads: [
+        { trace: made(1), vcpu: 2, startCycles: 3_500_000 },
+        { trace: 't.runs', vcpu: 2, startCycles: 0 },
+      ],
+    });
+    expect(vm?.enclaves.slice(1).map(({ vcpus, buildCost }) => [vcpus, buildCost])).toEqual([
+      [[3, 1, 1], false],
+      [[2], true],
+    ]);
+    expect([...loaded.generators.keys()]).toContain(made(1));
+    expect(traceUses(loaded).find(({ trace }) => trace === 't.runs')?.path).toEqual([
+      'vms',
+      0,
+      'enclaves',
+      0,
+      'threads',
+      2,
+      'trace',
+    ]);
+  });
+
+  it('gives guests the kernel of Linux with presets of Linux', async () => {
+    const vm = `{ name: a, epc: [{ size: 1MiB }], enclaves: [${app}] }`;
+    const { scenario } = await loadScenario('x.yaml', write(withVms([vm], 'preset: kvm-oversub')));
+    expect(scenario.vms?.[0]?.kernel).toBe('linux-6');
+  });
+
   it('gives instances different names, CPUs, references and starts', async () => {
     const jittered = `{ name: app, ${generator}, startJitter: 10ms }`;
     const folder = write(
@@ -85,6 +144,9 @@ describe('vms of a scenario', () => {
 });
 
 const epc = 'epc: [{ size: 1MiB }]';
+const nine = Array.from({ length: 9 }, (_, at) => at);
+const nineBackends = nine.map((at) => `-object memory-backend-epc,id=m${at},size=1M`).join(' ');
+const nineSections = nine.map((at) => `sgx-epc.${at}.memdev=m${at}`).join(',');
 /** Case, virtual machines, what follows them, message, part of the hint. */
 const bad: readonly (readonly [string, readonly string[], string, string, string])[] = [
   ['nothing to run', [], '', 'x.yaml:2:5: vms must be a list', ''],
@@ -106,6 +168,29 @@ const bad: readonly (readonly [string, readonly string[], string, string, string
     'sgx-epc.0.memdev',
   ],
   [
+    'QEMU options with a size in MiB without its suffix',
+    [
+      `{ name: a, qemu: "-object memory-backend-epc,id=m,size=64 -M sgx-epc.0.memdev=m", enclaves: [${app}] }`,
+    ],
+    '',
+    'size 64 bytes, which is no multiple of a page (4 KiB).',
+    'size=64M',
+  ],
+  [
+    'more sections than Linux uses',
+    [`{ name: a, epc: [${nine.map(() => '{ size: 1MiB }').join(', ')}], enclaves: [${app}] }`],
+    '',
+    'x.yaml:3:21: vms[0].epc must have at most 8 entries.',
+    'Linux uses 8 (SGX_MAX_EPC_SECTIONS)',
+  ],
+  [
+    'QEMU options with more sections than Linux uses',
+    [`{ name: a, qemu: "${nineBackends} -M ${nineSections}", enclaves: [${app}] }`],
+    '',
+    'x.yaml:3:22: vms[0].qemu must have at most 8 entries.',
+    'Linux uses 8 (SGX_MAX_EPC_SECTIONS)',
+  ],
+  [
     'QEMU options without EPC',
     [`{ name: a, qemu: "-m 4G", enclaves: [${app}] }`],
     '',
@@ -123,8 +208,57 @@ const bad: readonly (readonly [string, readonly string[], string, string, string
     'a key of another place',
     [`{ name: a, ${epc}, enclaves: [{ name: app, cgroup: /a, ${generator} }] }`],
     '',
-    'x.yaml:3:63: vms[0].enclaves[0].cgroup is not a known key.',
+    'x.yaml:3:63: vms[0].enclaves[0].cgroup is a key of enclaves of the host only.',
+    'give cgroup to the virtual machine',
+  ],
+  [
+    'a key that is nowhere',
+    [`{ name: a, ${epc}, enclaves: [{ name: app, vcup: 1, ${generator} }] }`],
     '',
+    'vms[0].enclaves[0].vcup is not a known key.',
+    'Did you mean vcpu?',
+  ],
+  [
+    'a list of threads and a trace of all',
+    [`{ name: a, ${epc}, enclaves: [{ name: app, trace: t, threads: [{ ${generator} }] }] }`],
+    '',
+    'vms[0].enclaves[0].trace and a list of vms[0].enclaves[0].threads exclude each other.',
+    'Give trace to each thread',
+  ],
+  [
+    'a thread without references',
+    [`{ name: a, ${epc}, enclaves: [{ name: app, threads: [{ vcpu: 0 }] }] }`],
+    '',
+    'vms[0].enclaves[0].threads[0].trace is missing.',
+    'Or a generator',
+  ],
+  [
+    'a thread on a virtual CPU that is not there',
+    [`{ name: a, ${epc}, enclaves: [{ name: app, threads: [{ vcpu: 1, ${generator} }] }] }`],
+    '',
+    'vms[0].enclaves[0].threads[0].vcpu is 1, but the guest has 1 virtual CPU.',
+    'more vcpus',
+  ],
+  [
+    'a list of virtual CPUs with one that is not there',
+    [`{ name: a, ${epc}, enclaves: [{ name: app, vcpus: [0, 1], ${generator} }] }`],
+    '',
+    'vms[0].enclaves[0].vcpus[1] is 1, but the guest has 1 virtual CPU.',
+    'more vcpus',
+  ],
+  [
+    'virtual CPUs twice',
+    [`{ name: a, ${epc}, enclaves: [{ name: app, vcpu: 0, vcpus: [0], ${generator} }] }`],
+    '',
+    'vms[0].enclaves[0].vcpus and vms[0].enclaves[0].vcpu exclude each other.',
+    'Keep vcpu',
+  ],
+  [
+    'fewer virtual CPUs than threads',
+    [`{ name: a, ${epc}, enclaves: [{ name: app, threads: 3, vcpus: [0, 0], ${generator} }] }`],
+    '',
+    'vms[0].enclaves[0].vcpus lists 2 virtual CPUs for 3 threads.',
+    'leave threads out',
   ],
   [
     'two sources of references',
@@ -132,6 +266,13 @@ const bad: readonly (readonly [string, readonly string[], string, string, string
     '',
     'vms[0].enclaves[0].trace and vms[0].enclaves[0].generator exclude each other.',
     'Keep trace',
+  ],
+  [
+    'version array pages that can be evicted without host reclaim',
+    [`{ name: a, ${epc}, enclaves: [{ name: app, ${generator} }] }`],
+    'hostReclaim: off\nhostVersionArrays: evictable',
+    'hostVersionArrays is evictable, but the host takes nothing from guests.',
+    'hostReclaim: on',
   ],
   [
     'a virtual CPU that is not there',
@@ -155,14 +296,11 @@ const bad: readonly (readonly [string, readonly string[], string, string, string
     'Raise machine.cpus',
   ],
   [
-    'a CPU for two',
-    [
-      `{ name: a, cpus: [1], ${epc}, enclaves: [${app}] }`,
-      `{ name: b, cpus: [1], ${epc}, enclaves: [${app}] }`,
-    ],
+    'a CPU for two of one virtual machine',
+    [`{ name: a, cpus: [1, 1], ${epc}, enclaves: [${app}] }`],
     '',
-    'x.yaml:4:22: vms[1].cpus: a virtual CPU of "b" is on CPU 1, where a virtual CPU of "a" is, too.',
-    'CPU of its own',
+    'x.yaml:3:22: vms[0].cpus: two virtual CPUs of "a" are on CPU 1.',
+    'of different virtual machines',
   ],
   [
     'a list of CPUs for several',
@@ -217,15 +355,43 @@ const bad: readonly (readonly [string, readonly string[], string, string, string
     'more for guests than there is',
     [`{ name: a, instances: 4, epc: [{ size: 2MiB }], enclaves: [${app}] }`],
     'hostReclaim: off',
-    'x.yaml:1:26: An EPC of 1024 pages is too small to ever run this scenario.',
-    'Give at least 2048 pages',
+    'x.yaml:1:26: An EPC of 1024 pages is too small to ever run this scenario.\n  2048 for guests, which keep all of theirs\n',
+    'Give at least 2048 pages, or hostReclaim: on.',
   ],
   [
     'less for a guest than its enclave needs',
     [`{ name: a, epc: [{ size: 64 pages }], enclaves: [${app}] }`],
     '',
     "An EPC of 64 pages for a guest with enclave 'app' is too small to ever run this scenario.",
-    'Give at least 68 pages',
+    'Give at least 68 pages, or lower its reclaim.high.',
+  ],
+  [
+    'far less for a guest than its daemon wants free',
+    [`{ name: a, epc: [{ size: 1 page }], enclaves: [${app}] }`],
+    '',
+    "  64 that the guest's daemon keeps free (its reclaim.high)\n",
+    'Give at least 68 pages.',
+  ],
+  [
+    'less for a guest than all of its small enclave, and what wakes its daemon',
+    [`{ name: a, epc: [{ size: 30 pages }], enclaves: [{ name: app, ${tiny} }] }`],
+    '',
+    "  23 for all pages that there will be\n  32 free besides, as fewer would wake the guest's daemon (its reclaim.low)\n",
+    'Give at least 55 pages, or lower its reclaim.low.',
+  ],
+  [
+    'fewer pages than version arrays for guests alone',
+    [`{ name: a, epc: [{ size: 4GiB }], enclaves: [${app}] }`],
+    '',
+    '  2048 for the version arrays of guests\n',
+    'Give at least 2115 pages.',
+  ],
+  [
+    'a group without /',
+    [`{ name: a, cgroup: b, ${epc}, enclaves: [${app}] }`],
+    '',
+    'vms[0].cgroup must be a path that begins with / and a name, not "b".',
+    'such as /tenants/a',
   ],
   [
     'more runs than there are',
@@ -262,6 +428,27 @@ describe('a scenario with vms', () => {
     expect(stdout).toMatch(/What happened to guests \(the host takes pages from them\)/);
     expect(stdout).toMatch(/EPC pages given +256/);
     expect(stdout).toMatch(/a +app +\d+ +\d+ +0 +0 /);
+  });
+
+  it('is migrated with threads that have traces of their own', async () => {
+    const threads = `threads: [{ ${generator} }, { generator: { kind: scan, runs: 300, pages: 80 } }]`;
+    const vm = `{ name: a, vcpus: 2, ${epc}, migrations: [1ms], enclaves: [{ name: app, ${threads} }] }`;
+    const cwd = write(withVms([vm]));
+    const { exitCode, stdout } = await call(['run', 'x.yaml', '--json', 'r.json'], { cwd });
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/enclaves built again +1$/m);
+    const [report] = (JSON.parse(readFileSync(join(cwd, 'r.json'), 'utf8')) as RunReport).vms ?? [];
+    expect(report).toMatchObject({ migrations: 1, accesses: 500, stopReason: null });
+    expect(report?.enclaves[0]).toMatchObject({ pages: 82, rebuilds: 1 });
+  });
+
+  it('shares CPUs with other guests and enclaves of the host', async () => {
+    const vms = ['a', 'b'].map((name) => `{ name: ${name}, cpus: [0], ${epc}, enclaves: [${app}] }`);
+    const cwd = write(withVms(vms, `enclaves: [{ name: native, ${generator} }]`));
+    const { exitCode, stdout } = await call(['run', 'x.yaml'], { cwd });
+    expect(exitCode).toBe(0);
+    for (const name of ['a', 'b'])
+      expect(stdout).toContain(`${name}: guest with 256 pages = 1 MiB, 1 enclave on CPU 0`);
   });
 
   it('needs no room for the host if nobody is reclaimed', async () => {

@@ -126,6 +126,7 @@ function beginRun(
   const { machine } = epc;
   const built = programs.filter((_, index) => scenario.enclaves[index]?.buildCost === false);
   for (const program of built) machine.run(program.thread, program.prepare());
+  for (const vm of vms) vm.prepare();
   const daemonClocks = epc.daemons.map(({ clock }) => clock);
   const guestClocks = vms.flatMap(({ threads }) => threads.map(({ clock }) => clock));
   const began = Math.max(...daemonClocks, ...built.map(({ thread }) => thread.clock), ...guestClocks);
@@ -151,6 +152,7 @@ function createScenarioEpc(scenario: Scenario, probe: RunCounters, options: RunO
     costs: costTableOf(costs),
     hasTrappedIpis: costs.ipi === 'trapped',
     ...(hostReclaim === null ? {} : { guestReclaim: hostReclaim }),
+    guestVersionArrays: scenario.hostVersionArrays ?? 'fixed',
     reclaim,
     ...(cgroups === null ? {} : { cgroups: cgroupSettings(preset, cgroups) }),
   });
@@ -206,9 +208,11 @@ class Progress {
 
 function referencesIn(scenario: Scenario, traces: ReadonlyMap<string, TraceColumns>): number {
   let sum = 0;
-  for (const { trace, runs, repeat, deal, vcpus } of (scenario.vms ?? []).flatMap((vm) => vm.enclaves)) {
+  for (const enclave of (scenario.vms ?? []).flatMap((vm) => vm.enclaves)) {
+    const { trace, runs, repeat, deal, vcpus, moreThreads = [] } = enclave;
     const copies = deal === 'copies' ? vcpus.length : 1;
     sum += referencesOf(traceOf(traces, trace), runs) * repeat * copies;
+    for (const thread of moreThreads) sum += referencesOf(traceOf(traces, thread.trace), runs) * repeat;
   }
   for (const { trace, runs, repeat, deal, moreCpus = [], moreThreads = [] } of scenario.enclaves) {
     const copies = deal === 'copies' ? 1 + moreCpus.length : 1;

@@ -1,10 +1,11 @@
 import type { CpuId, NodeId } from '@epckit/interface';
 import type { SectionConfig } from '@epckit/numa';
-import type { Fallback, MachineDescription, ReclaimSettings } from '../options.js';
+import type { Fallback, GuestVersionArrays, MachineDescription, ReclaimSettings } from '../options.js';
 import type { ScenarioCosts } from './costs.js';
 import type { DealName } from './deal.js';
 import type { ScenarioCgroups } from './scenario-groups.js';
 import type { ScenarioVm } from './vms/scenario-vms.js';
+import { guestTraceNames } from './vms/scenario-vms.js';
 
 /**
  * A decoded page trace: one entry per run of references to one page. `loadTrace` of `@epckit/trace` and its
@@ -83,7 +84,7 @@ export function traceNames({ trace, moreThreads = [] }: ScenarioEnclave): readon
 
 /** Traces of all enclaves of a scenario, those of guests included, each once. */
 export function scenarioTraces({ enclaves, vms = [] }: Scenario): readonly string[] {
-  const ofGuests = vms.flatMap((vm) => vm.enclaves.map(({ trace }) => trace));
+  const ofGuests = vms.flatMap((vm) => vm.enclaves.flatMap(guestTraceNames));
   return [...new Set([...enclaves.flatMap(traceNames), ...ofGuests])];
 }
 
@@ -138,6 +139,8 @@ export interface Scenario {
   readonly vms?: readonly ScenarioVm[];
   /** Does the host reclaim pages of guests? `null` (default): as the preset does. */
   readonly hostReclaim?: boolean | null;
+  /** Do version array pages of the host for pages of guests stay in the EPC? Default: `fixed`, they do. */
+  readonly hostVersionArrays?: GuestVersionArrays;
   /**
    * Seed of every random choice. Start jitter and generated traces draw from it, in whoever makes the scenario;
    * the policies of today do not.

@@ -12,7 +12,9 @@ const reclaimers = (vms: Vms, pages: number): VmThread[] =>
 export const twoReclaimers = vmsCase('two reclaimers', {}, (vms) => reclaimers(vms, 2));
 
 /** Each reclaimer has the lock of the section that the other one's SECS is in. */
-export const crossed = vmsCase('crossed enclaves', { isCrossed: true }, (vms) => reclaimers(vms, 2));
+export function crossing(recipes: OversubRecipes = {}): Case {
+  return vmsCase('crossed enclaves', { isCrossed: true, recipes }, (vms) => reclaimers(vms, 2));
+}
 
 /** A guest loads a child while the other VM's pages go. */
 export const loading = vmsCase('a load beside two reclaimers', {}, (vms) => {

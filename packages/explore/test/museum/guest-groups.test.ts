@@ -1,77 +1,12 @@
-import type { EpcCgroupOptions, EpcCgroups } from '@epckit/cgroup';
-import {
-  CGROUP_MOUNT,
-  cgroupV5,
-  cgroupV17,
-  createCgroupTree,
-  createEpcCgroups,
-  createMiscController,
-  EpcUse,
-} from '@epckit/cgroup';
-import type { Routine, Thread } from '@epckit/interface';
+import type { EpcCgroupOptions } from '@epckit/cgroup';
+import { cgroupV5, cgroupV17 } from '@epckit/cgroup';
+import type { Routine } from '@epckit/interface';
+import { createMemoryFailure } from '@epckit/numa';
 import { VepcFaultResult } from '@epckit/vepc';
 import { describe, expect, it } from 'vitest';
-import type { StackParts } from '../../../vepc/test/stack.js';
-import { Stack } from '../../../vepc/test/stack.js';
-import { fifo } from './epc-groups.js';
-
-const PAGE = 4096;
-
-/** An engine with the group /vm, which may have so many pages and is charged for everything. */
-function createGroup(
-  { machine, frames, owners, reclaimer }: StackParts,
-  design: EpcCgroupOptions,
-  limit: number,
-): { readonly engine: EpcCgroups; readonly group: number } {
-  const capacities = { sgx_epc: 2 ** 20 };
-  const controller = createMiscController({ capacities }, { locks: machine, probe: null });
-  const tree = createCgroupTree({ controller, locks: machine });
-  const thread = machine.createThread({ name: 'shell', cpu: 0 });
-  const path = `${CGROUP_MOUNT}/vm`;
-  machine.run(thread, tree.mkdirAll(thread, path));
-  machine.run(thread, tree.files.write(thread, `${path}/misc.max`, `sgx_epc ${limit * PAGE}`));
-  const directory = tree.directory(path);
-  if (typeof directory === 'number') throw new Error('no group');
-  const group = directory.effectiveGroup.id;
-  const current = {
-    *getCurrent(by: Thread): Routine<number> {
-      yield* controller.get(by, group);
-      return group;
-    },
-  };
-  const engine = createEpcCgroups(design, {
-    controller,
-    current,
-    frames,
-    locks: machine,
-    owners,
-    policy: fifo,
-    useOf: () => EpcUse.VIRTUAL,
-    probe: null,
-  });
-  engine.connect(reclaimer);
-  return { engine, group };
-}
-
-/** A VMM in a group with a limit in pages. */
-class GroupedStack {
-  readonly stack: Stack;
-  /** Guest pages that the group is charged for. */
-  readonly usage: () => number;
-
-  constructor(design: EpcCgroupOptions, limit: number) {
-    const made: ReturnType<typeof createGroup>[] = [];
-    this.stack = new Stack({
-      charge: (parts) => {
-        const created = createGroup(parts, design, limit);
-        made.push(created);
-        return created.engine.charge;
-      },
-    });
-    const [{ engine, group }] = made as [ReturnType<typeof createGroup>];
-    this.usage = () => engine.usageOf(group).vepc;
-  }
-}
+import type { Case } from '../../src/index.js';
+import { explore } from '../../src/index.js';
+import { GroupedStack } from './guest-groups.js';
 
 describe.each([cgroupV17, cgroupV5])('a guest in a full group, $name', (design) => {
   it('S-03: is stopped at its next touch; nothing is reclaimed, and nothing charged', () => {
@@ -105,5 +40,75 @@ describe.each([cgroupV17, cgroupV5])('a guest in a full group, $name', (design) 
     stack.populate(again, 0, 1, 2);
     expect([0, 1, 2].map((index) => again.pages.get(index))).not.toContain(page);
     expect(stack.violations()).toEqual([]);
+  });
+});
+
+/** Something that two virtual CPUs or the VMM do in a group of three pages. */
+function inGroup(
+  design: EpcCgroupOptions,
+  name: string,
+  play: (
+    grouped: GroupedStack,
+    told: number[],
+  ) => { routines: readonly Routine<unknown>[]; wrong(): unknown },
+  right: unknown,
+): Case {
+  return {
+    name,
+    setup: () => {
+      const grouped = new GroupedStack(design, 3, { checking: true, cpus: 2, epcPages: 8 });
+      const { stack } = grouped;
+      const told: number[] = [];
+      const { routines, wrong } = play(grouped, told);
+      for (const [cpu, routine] of routines.entries()) stack.machine.start(stack.thread(cpu), routine);
+      return {
+        machine: stack.machine,
+        state: () => `${told}`,
+        check: () => expect([wrong(), stack.violations()]).toEqual([right, []]),
+      };
+    },
+  };
+}
+
+describe.each([cgroupV17, cgroupV5])('in every order, $name', (design) => {
+  it('S-03: of two touches beyond the limit one is served, and the other one stops the guest', () => {
+    const touching = inGroup(
+      design,
+      'two touches at the limit',
+      ({ stack, usage }, told) => {
+        const vepc = stack.open();
+        stack.populate(vepc, 0, 1);
+        const touch = function* (cpu: number): Routine<void> {
+          told[cpu] = yield* stack.faultOn(stack.thread(cpu), vepc, 2 + cpu);
+        };
+        return { routines: [touch(0), touch(1)], wrong: () => [usage(), vepc.pages.count, stack.pools.free] };
+      },
+      [3, 3, 5],
+    );
+    const { NOPAGE, SIGBUS } = VepcFaultResult;
+    const { finding, finalStates } = explore(touching, { strategy: 'dfs', preemptions: 2 });
+    expect(finding).toBeNull();
+    expect([...finalStates].sort()).toEqual([`${NOPAGE},${SIGBUS}`, `${SIGBUS},${NOPAGE}`].sort());
+  });
+
+  it('S-17: a memory error beside the close is uncharged once, and the page is not used again', () => {
+    const closing = inGroup(
+      design,
+      'a memory error beside a close',
+      ({ stack, usage }) => {
+        const vepc = stack.open();
+        const [page = -1] = stack.populate(vepc, 0, 1);
+        const { frames, pools } = stack;
+        const failure = createMemoryFailure({ frames, pools, reclaimLists: () => null });
+        stack.unmap(vepc);
+        stack.vmm.forget(vepc.id);
+        return {
+          routines: [stack.driver.release(stack.thread(0), vepc), failure.report(stack.thread(1), page)],
+          wrong: () => [usage(), frames.listOf(page) === pools.lists.poison(0), stack.free().includes(page)],
+        };
+      },
+      [0, true, false],
+    );
+    expect(explore(closing, { strategy: 'dfs', preemptions: 2 }).finding).toBeNull();
   });
 });

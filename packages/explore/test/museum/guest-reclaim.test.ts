@@ -25,16 +25,20 @@ function run(subject: Case, seed: number): Execution {
 }
 
 describe('two VMs and two reclaimers, SECS and children in different instances (S-12)', () => {
-  const { twoReclaimers, crossed, loading, removing, everybody } = cases;
+  const { twoReclaimers, crossing, loading, removing, everybody } = cases;
 
-  it.each([twoReclaimers, crossed, loading, removing()])('$name: no order is wrong', timeout, (subject) => {
-    const result = explore(subject, { strategy: 'dfs', preemptions: PREEMPTIONS });
-    expect(text(result.finding)).toBe(null);
-    expect(result.limit).toBe('preemptions');
-  });
+  it.each([twoReclaimers, crossing(), loading, removing()])(
+    '$name: no order is wrong',
+    timeout,
+    (subject) => {
+      const result = explore(subject, { strategy: 'dfs', preemptions: PREEMPTIONS });
+      expect(text(result.finding)).toBe(null);
+      expect(result.limit).toBe('preemptions');
+    },
+  );
 
-  it('both guests beside both reclaimers: no order with one preemption is wrong', timeout, () => {
-    // CI looks at the orders without one: the others take longer than all other tests together.
+  it('both guests beside both reclaimers: no order is wrong', timeout, () => {
+    // One preemption fewer than above: four threads have ten times as many orders.
     const result = explore(everybody, { strategy: 'dfs', preemptions: PREEMPTIONS - 1 });
     expect(text(result.finding)).toBe(null);
   });
@@ -49,7 +53,7 @@ describe('two VMs and two reclaimers, SECS and children in different instances (
 
   it('a count after the write (V-29) is found with one preemption', timeout, () => {
     const { finding } = explore(removing(mutants['V-29']), { strategy: 'dfs', preemptions: 1 });
-    expect(text(finding)).toContain('EREMOVE gives 0');
+    expect(text(finding)).toContain('OS-1 Page 0 of instance 1000 has VIRTCHILDCNT 0, not 1 to 2.');
   });
 
   it('a forgotten cookie (V-32) is found by chance', timeout, () => {

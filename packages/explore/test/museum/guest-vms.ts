@@ -164,6 +164,7 @@ export function vmsCase(name: string, options: VmsOptions, threads: (vms: Vms) =
       return {
         machine,
         state: () => vms.state,
+        checkStep: () => vms.stack.checkStep(),
         check: () => {
           machine.overlaps = null;
           const found = vms.judge();

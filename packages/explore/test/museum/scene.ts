@@ -16,6 +16,8 @@ export interface SceneOptions {
   readonly epcPages?: number;
   /** Pages of a batch. Default: 16. */
   readonly batchPages?: number;
+  /** The daemon is woken while fewer pages are free. Default: 0, nobody wakes it. */
+  readonly lowPages?: number;
   /** Recipes. Default: Linux 6.12. */
   readonly preset?: Preset;
   /** Calls that fail. Default: none. */
@@ -36,18 +38,18 @@ export interface Built {
   readonly prot?: number;
 }
 
-/** One process on two CPUs, and enclaves in a small EPC. Nobody wakes the daemon: batches are run by hand. */
+/** One process on two CPUs, and enclaves in a small EPC. Unless told otherwise nobody wakes the daemon: batches are run by hand. */
 export class Scene {
   readonly epc: Epc;
   readonly process: Process;
 
   constructor({ epcPages = 8, batchPages = 16, preset = linux6, ...rest }: SceneOptions = {}) {
-    const { failures = null, probe = null, reportsRaces = true } = rest;
+    const { failures = null, probe = null, reportsRaces = true, lowPages = 0 } = rest;
     this.epc = createEpc({
       ...preset,
       machine: { cpus: [{ node: 0 }, { node: 0 }], sections: [{ node: 0, pageCount: epcPages }] },
       checking: true,
-      reclaim: { batchPages, lowPages: 0, highPages: 0 },
+      reclaim: { batchPages, lowPages, highPages: lowPages },
       failures,
       probe,
     });

@@ -1,9 +1,9 @@
 import type { Routine } from '@epckit/interface';
 import { Errno, NONE, OwnerKind } from '@epckit/interface';
-import type { VepcDriverRecipes } from '@epckit/vepc';
+import type { Vepc, VepcAddress, VepcDriverRecipes } from '@epckit/vepc';
 import { LockingRemoveAll } from '@epckit/vepc/recipes';
 import { describe, expect, it } from 'vitest';
-import type { Case } from '../../src/index.js';
+import type { Case, ExplorationResult } from '../../src/index.js';
 import { explore } from '../../src/index.js';
 import { Guests, guestCase } from './virtual-epc.js';
 
@@ -16,6 +16,64 @@ function statesOf(subject: Case): string[] {
   }) as [string[], string[]];
   expect(second).toEqual(first);
   return first;
+}
+
+/** Instances, and which pages of one enclave each holds: `S` is the SECS, `c` a child. */
+const layouts = ['S|c', 'S|cc', 'Sc|c', 'cS|c', 'S|c|'];
+
+/** Instances as a layout says, with an enclave in them. */
+function layOut(layout: string): { readonly guests: Guests; readonly opened: readonly Vepc[] } {
+  const parts = layout.split('|');
+  const guests = new Guests({ epcPages: 6, cpus: parts.length });
+  const opened = parts.map(() => guests.open(3));
+  const places = parts.flatMap((pages, number) =>
+    [...pages].map((what, page) => ({ what, at: guests.at(opened[number] as Vepc, page) })),
+  );
+  const of = (wanted: string) => places.filter(({ what }) => what === wanted).map(({ at }) => at);
+  guests.enclave(...(of('S') as [VepcAddress]), ...of('c'));
+  return { guests, opened };
+}
+
+/** REMOVE_ALL of the first instance beside the close of the second one. Two more calls leave nothing. */
+function removing(layout: string): Case {
+  return guestCase(`REMOVE_ALL and close of ${layout}`, () => {
+    const { guests, opened } = layOut(layout);
+    const [a, b] = opened as [Vepc, Vepc];
+    guests.unmap(b);
+    const left: number[] = [];
+    const removeAll = function* (): Routine<void> {
+      left.push(yield* guests.driver.removeAll.run(guests.thread(0), a));
+    };
+    return {
+      guests,
+      routines: [removeAll(), guests.driver.release(guests.thread(1), b)],
+      wrong: () => {
+        for (let call = 0; call < 2; call++) guests.machine.run(guests.thread(0), removeAll());
+        return left[2] === 0 ? [] : [`${left[2]} pages are left by the last call`];
+      },
+      state: () => `${left[0]}`,
+    };
+  });
+}
+
+/** All instances of the enclave are closed at once. A zombie goes with the next close, whatever is closed then. */
+function closing(layout: string): Case {
+  return guestCase(`closes of ${layout}`, () => {
+    const { guests, opened } = layOut(layout);
+    for (const vepc of opened) guests.unmap(vepc);
+    const left = () => guests.driver.zombies.all();
+    let zombies = '';
+    return {
+      guests,
+      routines: opened.map((vepc, cpu) => guests.driver.release(guests.thread(cpu), vepc)),
+      wrong: () => {
+        zombies = `zombies ${left()}`;
+        guests.close(guests.open(1));
+        return guests.free().length === 6 ? guests.violations() : ['a page is lost'];
+      },
+      state: () => zombies,
+    };
+  });
 }
 
 describe('every interleaving', () => {
@@ -37,38 +95,30 @@ describe('every interleaving', () => {
     expect(statesOf(touching)).toEqual(['0,0 1,2,3']);
   });
 
-  it('of two closes, SECS in one instance and child in the other (S-06), loses nothing', () => {
-    const closing = guestCase('two closes', () => {
-      const guests = new Guests({ epcPages: 4, cpus: 2 });
-      const [a, b] = [guests.open(2), guests.open(2)];
-      guests.enclave(guests.at(a, 0), guests.at(b, 1));
-      for (const vepc of [a, b]) guests.unmap(vepc);
-      return {
-        guests,
-        routines: [a, b].map((vepc, cpu) => guests.driver.release(guests.thread(cpu), vepc)),
-        state: () => `zombies ${guests.driver.zombies.all()}; free ${[...guests.free()].sort()}`,
-      };
-    });
-    expect(statesOf(closing)).toEqual(['zombies 0; free 1,2,3', 'zombies ; free 0,1,2,3']);
+  it.each(layouts)('of closes of %s (S-06) loses nothing, whoever is last', (layout) => {
+    // The SECS has EPC page 0.
+    expect(statesOf(closing(layout))).toEqual(['zombies ', 'zombies 0']);
+  });
+
+  it.each(['Sc|c', 'cS|c'])('of closes of %s (S-06) loses nothing if leaves overlap, either', (layout) => {
+    const [plain, overlapping] = [false, true].map((overlaps) =>
+      explore(closing(layout), { strategy: 'dfs', preemptions: 2, overlaps }),
+    ) as [ExplorationResult, ExplorationResult];
+    expect(overlapping.finding).toBeNull();
+    expect([...overlapping.finalStates].sort()).toEqual(['zombies ', 'zombies 0']);
+    // EREMOVEs of the two children have met.
+    expect(overlapping.executions).toBeGreaterThan(plain.executions);
   });
 
   it('of REMOVE_ALL and a close of another instance of the enclave (S-07) gives 0 or 1', () => {
-    const removing = guestCase('REMOVE_ALL and close', () => {
-      const guests = new Guests({ epcPages: 4, cpus: 2 });
-      const [a, b] = [guests.open(2), guests.open(2)];
-      guests.enclave(guests.at(a, 0), guests.at(b, 1));
-      guests.unmap(b);
-      let left: number = NONE;
-      const removeAll = function* (): Routine<void> {
-        left = yield* guests.driver.removeAll.run(guests.thread(0), a);
-      };
-      return {
-        guests,
-        routines: [removeAll(), guests.driver.release(guests.thread(1), b)],
-        state: () => `${left}`,
-      };
-    });
-    expect(statesOf(removing)).toEqual(['0', '1']);
+    expect(statesOf(removing('S|c'))).toEqual(['0', '1']);
+  });
+
+  it('of REMOVE_ALL and a close (S-07) gives EBUSY, too, if EREMOVEs of two children overlap', () => {
+    const bounded = { strategy: 'dfs', preemptions: 2 } as const;
+    const { finding, finalStates } = explore(removing('Sc|c'), { ...bounded, overlaps: true });
+    expect(finding).toBeNull();
+    expect([...finalStates].sort()).toEqual([`${-Errno.EBUSY}`, '1']);
   });
 
   it('of REMOVE_ALL and a fault (V-08) leaves an unused page: it makes no difference who is first', () => {

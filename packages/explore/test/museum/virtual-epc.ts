@@ -83,6 +83,12 @@ export class Guests {
     this.#vmm.mm.forget(vepc.id);
   }
 
+  /** munmap and last close. */
+  close(vepc: Vepc): void {
+    this.unmap(vepc);
+    this.#run(this.driver.release(this.thread(), vepc));
+  }
+
   /** A page fault of the VMM. */
   *fault(cpu: number, vepc: Vepc, page: number): Routine<number> {
     const { mm } = this.#vmm;
@@ -95,15 +101,17 @@ export class Guests {
     return result;
   }
 
-  /** An enclave of one page besides its SECS, each in page 0 or 1 of an instance. */
-  enclave(secs: VepcAddress, child: VepcAddress): void {
-    for (const { vepc, page } of [secs, child]) this.#run(this.fault(0, vepc, page));
+  /** An enclave with its children, wherever they are. */
+  enclave(secs: VepcAddress, ...children: readonly VepcAddress[]): void {
+    for (const { vepc, page } of [secs, ...children]) this.#run(this.fault(0, vepc, page));
     const { guest } = this.driver;
     const thread = this.thread();
     const secinfo = SecInfo.R | SecInfo.W | (PageType.REG << SecInfo.TYPE_SHIFT);
     const results = [
       this.#run(guest.ecreate(thread, secs, SOURCE, { vector: 0 })),
-      this.#run(guest.eadd(thread, child, secs, SOURCE.basePage + 1, secinfo)),
+      ...children.map((child, index) =>
+        this.#run(guest.eadd(thread, child, secs, SOURCE.basePage + 1 + index, secinfo)),
+      ),
     ];
     if (results.some((result) => result !== 0)) throw new Error(`the guest's leaves failed: ${results}`);
   }

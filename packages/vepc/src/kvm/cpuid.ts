@@ -18,6 +18,11 @@ export interface KvmCpuid {
   readonly sgxLeaf0: KvmCpuidRegisters | null;
   /** Leaf 0x12, sub-leaf 1, or null: user space has not set it. */
   readonly sgxLeaf1: KvmCpuidRegisters | null;
+  /**
+   * Leaf 0x12, sub-leaves 2, 3, …: an EPC section in each, with its guest-physical address and size. Left out: user space
+   * has set none. KVM reads nothing from them.
+   */
+  readonly epcSections?: readonly KvmCpuidRegisters[];
 }
 
 /** Bits of leaf 7. */
@@ -43,6 +48,18 @@ const EXINFO = 1;
 /** DEBUG, MODE64, PROVISIONKEY, EINITTOKENKEY and KSS. */
 const KNOWN_ATTRIBUTES = 0xb6;
 const NOTHING: KvmCpuidRegisters = Object.freeze({ eax: 0, ebx: 0, ecx: 0, edx: 0 });
+
+const SGX_LEAF = 0x12;
+const FIRST_SECTION = 2;
+
+/** What a guest finds in a leaf (EAX) and sub-leaf (ECX) of its CPUID, as far as it is about SGX; 0 where nothing is set. */
+export function cpuidAt(cpuid: KvmCpuid, leaf: number, subLeaf: number): KvmCpuidRegisters {
+  if (leaf === 7 && subLeaf === 0) return cpuid.leaf7;
+  if (leaf !== SGX_LEAF) return NOTHING;
+  if (subLeaf === 0) return cpuid.sgxLeaf0 ?? NOTHING;
+  if (subLeaf === 1) return cpuid.sgxLeaf1 ?? NOTHING;
+  return cpuid.epcSections?.[subLeaf - FIRST_SECTION] ?? NOTHING;
+}
 
 /**
  * What KVM offers to guests on a processor (Linux `KVM_GET_SUPPORTED_CPUID`): nothing of SGX while the module parameter

@@ -10,7 +10,7 @@ import {
   INITTOKEN_BYTES,
   isSecsInfo,
   PAGEINFO_BYTES,
-  pointersOf,
+  pageInfoOf,
   SECINFO_BYTES,
   SIGSTRUCT_BYTES,
   secsOf,
@@ -68,12 +68,12 @@ export class EnclsEmulation {
   ): Routine<EnclsOutcome> {
     const found = caught(() => ecreateOperands(vcpu, registers, memory));
     if ('kind' in found) return found;
-    const { secs, source, isSecsPage, guestAddress } = found;
+    const { secs, source, isDescribed, guestAddress } = found;
     const refusal = this.#leaves.refusal(vcpu, source);
     if (refusal !== null) return refusal;
     // From here on what the leaf finds, in its order.
     if (secs === 'memory') return outsideEpc(vcpu, guestAddress);
-    if (!isSecsPage) return inject(Vector.GP);
+    if (!isDescribed) return injectTrap({ vector: Vector.GP }, faultModels(vcpu), guestAddress);
     return yield* this.#leaves.ecreate(thread, vcpu, secs, source, guestAddress);
   }
 
@@ -98,25 +98,25 @@ interface EcreateOperands {
   readonly secs: VepcAddress | 'memory';
   /** What was copied of the source SECS. */
   readonly source: SecsSource;
-  /** Is SECINFO that of a SECS? */
-  readonly isSecsPage: boolean;
+  /** Is SECINFO that of a SECS, and the rest of PAGEINFO 0? */
+  readonly isDescribed: boolean;
   readonly guestAddress: bigint;
 }
 
 function ecreateOperands(vcpu: KvmVcpu, { rbx, rcx }: EnclsRegisters, memory: GuestMemory): EcreateOperands {
   const pageInfo = operand(vcpu, rbx, PAGEINFO_BYTES, PAGEINFO_BYTES);
   const guestAddress = operand(vcpu, rcx, PAGE_SIZE_BYTES, PAGE_SIZE_BYTES);
-  const pointers = pointersOf(readAt(memory, physicalOf(memory, pageInfo, false), PAGEINFO_BYTES));
-  const metadata = operand(vcpu, pointers.metadata, SECINFO_BYTES, SECINFO_BYTES);
-  const contents = operand(vcpu, pointers.contents, PAGE_SIZE_BYTES, PAGE_SIZE_BYTES);
+  const info = pageInfoOf(readAt(memory, physicalOf(memory, pageInfo, false), PAGEINFO_BYTES));
+  const metadata = operand(vcpu, info.metadata, SECINFO_BYTES, SECINFO_BYTES);
+  const contents = operand(vcpu, info.contents, PAGE_SIZE_BYTES, PAGE_SIZE_BYTES);
   const metadataAt = physicalOf(memory, metadata, false);
   const contentsAt = physicalOf(memory, contents, false);
   const secsAt = physicalOf(memory, guestAddress, true);
   for (const physical of [metadataAt, contentsAt]) slotAt(memory, physical);
   const secs = slotAt(memory, secsAt);
   const source = secsOf(readAt(memory, contentsAt, PAGE_SIZE_BYTES).slice());
-  const isSecsPage = isSecsInfo(readAt(memory, metadataAt, SECINFO_BYTES));
-  return { secs, source, isSecsPage, guestAddress };
+  const isDescribed = isSecsInfo(readAt(memory, metadataAt, SECINFO_BYTES)) && info.isRestZero;
+  return { secs, source, isDescribed, guestAddress };
 }
 
 interface EinitOperands {

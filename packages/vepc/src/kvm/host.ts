@@ -1,5 +1,5 @@
 import type { KvmCpuid } from './cpuid.js';
-import { Leaf7, SgxLeaf0 } from './cpuid.js';
+import { Leaf7, SgxLeaf0, supportedCpuid } from './cpuid.js';
 import type { HashMsrs } from './launch-key-hash.js';
 
 /** What KVM knows of the processor and of its own settings. */
@@ -22,6 +22,17 @@ export interface KvmHost {
 /** Has the processor flexible launch control that the host can use? */
 export function hasLaunchControl({ cpuid, lockedHash }: KvmHost): boolean {
   return lockedHash === undefined && (cpuid.leaf7.ecx & Leaf7.ECX_LAUNCH_CONTROL) !== 0;
+}
+
+/**
+ * CPUID that a host offers to guests: {@link supportedCpuid}, with launch control only where the host itself can use it,
+ * because EINIT of a guest is executed with the guest's hash nowhere else.
+ */
+export function offeredCpuid(host: KvmHost): KvmCpuid {
+  const offered = supportedCpuid(host.cpuid, host.isSgxEnabled);
+  const { leaf7 } = offered;
+  if (hasLaunchControl(host)) return offered;
+  return { ...offered, leaf7: { ...leaf7, ecx: leaf7.ecx & ~Leaf7.ECX_LAUNCH_CONTROL } };
 }
 
 /** Has the processor SGX2? */

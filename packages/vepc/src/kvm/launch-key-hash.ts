@@ -19,7 +19,18 @@ export function launchKeyHashOf(msrs: readonly bigint[]): string {
 /** Intel's launch key: what {@link INTEL_HASH_MSRS} hold, as 64 hexadecimal digits in the order of memory. */
 export const INTEL_LAUNCH_KEY_HASH = launchKeyHashOf(INTEL_HASH_MSRS);
 
+/** The four MSRs for a hash of 64 hexadecimal digits in the order of memory. */
+export function hashMsrsOf(hash: string): HashMsrs {
+  const words = [0, 1, 2, 3].map((at) => hash.slice(at * QUADWORD_DIGITS, (at + 1) * QUADWORD_DIGITS));
+  return words.map((digits) => BigInt(`0x${reversed(digits)}`)) as unknown as HashMsrs;
+}
+
 function bytesOf(quadword: bigint): string {
   const digits = quadword.toString(16).padStart(QUADWORD_DIGITS, '0');
+  return reversed(digits);
+}
+
+/** The bytes in the other order. */
+function reversed(digits: string): string {
   return (digits.match(/../g) as string[]).reverse().join('');
 }

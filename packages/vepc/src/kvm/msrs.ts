@@ -1,6 +1,7 @@
 import type { KvmCpuid } from './cpuid.js';
 import { Leaf7 } from './cpuid.js';
 import type { KvmHost } from './host.js';
+import type { HashMsrs } from './launch-key-hash.js';
 import { INTEL_HASH_MSRS, launchKeyHashOf } from './launch-key-hash.js';
 
 /** Numbers of the MSRs that a virtual CPU has for SGX. */
@@ -31,13 +32,15 @@ export type MsrAccess = 'guest' | 'host';
 /** SGX MSRs of one virtual CPU. A refused access of the guest is #GP(0). */
 export class SgxMsrs {
   readonly #cpuid: () => KvmCpuid;
+  readonly #resetHash: HashMsrs;
   #featureControl = 0n;
-  readonly #hash: bigint[];
+  #hash: bigint[];
 
   /** @param cpuid CPUID of the virtual CPU as it is now */
   constructor(host: KvmHost, cpuid: () => KvmCpuid) {
     this.#cpuid = cpuid;
-    this.#hash = [...(host.lockedHash ?? INTEL_HASH_MSRS)];
+    this.#resetHash = host.lockedHash ?? INTEL_HASH_MSRS;
+    this.#hash = [...this.#resetHash];
   }
 
   /** Feature-control MSR. */
@@ -65,9 +68,10 @@ export class SgxMsrs {
     return true;
   }
 
-  /** Reset of the virtual CPU: feature control is clear and not locked. The hash is that of user space or of reset. */
+  /** Reset of the virtual CPU: feature control is clear and not locked, and the hash is that of the launch key again. */
   reset(): void {
     this.#featureControl = 0n;
+    this.#hash = [...this.#resetHash];
   }
 
   #writeFeatureControl(value: bigint, by: MsrAccess): boolean {

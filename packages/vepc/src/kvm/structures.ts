@@ -1,5 +1,5 @@
 import type { SecsSource } from '@epckit/interface';
-import { PAGE_SIZE_BYTES } from '@epckit/interface';
+import { PAGE_SIZE_BYTES, SecInfo } from '@epckit/interface';
 
 /** Bytes of PAGEINFO, and its alignment. */
 export const PAGEINFO_BYTES = 32;
@@ -12,18 +12,21 @@ export const INITTOKEN_BYTES = 304;
 /** Alignment of EINITTOKEN. */
 export const INITTOKEN_ALIGN = 512;
 
-/** What ECREATE takes from PAGEINFO; the SECS field is ignored. */
-export interface PageInfoPointers {
+/** What ECREATE takes from PAGEINFO. */
+export interface PageInfo {
   /** Source SECS. */
   readonly contents: bigint;
   /** SECINFO. */
   readonly metadata: bigint;
+  /** Are LINADDR and SECS 0, as ECREATE wants them? KVM hands both to the leaf as they are. */
+  readonly isRestZero: boolean;
 }
 
-/** Pointers of a PAGEINFO: contents at 8, metadata at 16. */
-export function pointersOf(bytes: Uint8Array): PageInfoPointers {
+/** Fields of a PAGEINFO: LINADDR at 0, contents at 8, metadata at 16, SECS at 24. */
+export function pageInfoOf(bytes: Uint8Array): PageInfo {
   const view = viewOf(bytes);
-  return { contents: view.getBigUint64(8, true), metadata: view.getBigUint64(16, true) };
+  const at = (offset: number) => view.getBigUint64(offset, true);
+  return { contents: at(8), metadata: at(16), isRestZero: at(0) === 0n && at(24) === 0n };
 }
 
 /** Reserved ranges of a source SECS (SDM vol. 3D, 38.7). */
@@ -55,9 +58,10 @@ export function secsOf(bytes: Uint8Array): SecsSource {
   };
 }
 
-/** Is SECINFO that of a SECS page: type SECS, which is 0, without permissions, and nothing reserved set? */
+/** Is SECINFO that of a SECS page: type SECS, which is 0, and nothing reserved set? Permissions do not matter. */
 export function isSecsInfo(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0);
+  const [first = 0, ...rest] = bytes;
+  return (first & ~(SecInfo.R | SecInfo.W | SecInfo.X)) === 0 && rest.every((byte) => byte === 0);
 }
 
 /** A size or an address in pages; what is not page-aligned becomes a fraction. */

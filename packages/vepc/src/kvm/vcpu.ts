@@ -1,9 +1,10 @@
 import type { ErrnoResult, LeafId } from '@epckit/interface';
 import { Errno, Leaf, MisuseError } from '@epckit/interface';
-import type { KvmCpuid } from './cpuid.js';
-import { Leaf7, SgxLeaf0, supportedCpuid } from './cpuid.js';
+import type { KvmCpuid, KvmCpuidRegisters } from './cpuid.js';
+import { cpuidAt, Leaf7, SgxLeaf0 } from './cpuid.js';
 import { enclsBitmap, isIntercepted } from './encls-bitmap.js';
 import type { KvmHost } from './host.js';
+import { offeredCpuid } from './host.js';
 import type { MsrAccess } from './msrs.js';
 import { FeatureControl, SgxMsrs } from './msrs.js';
 import type { AddressingMode } from './operand.js';
@@ -56,7 +57,7 @@ export class KvmVm {
    *
    * @throws MisuseError for SGX features that KVM does not support
    */
-  createVcpu(cpuid: KvmCpuid = supportedCpuid(this.host.cpuid, this.host.isSgxEnabled)): KvmVcpu {
+  createVcpu(cpuid: KvmCpuid = offeredCpuid(this.host)): KvmVcpu {
     const vcpu = new KvmVcpu(this, cpuid);
     this.#vcpus.push(vcpu);
     return vcpu;
@@ -109,6 +110,11 @@ export class KvmVcpu {
     return this.#has(SgxLeaf0.SGX2);
   }
 
+  /** Has the guest been told of launch control? */
+  get hasLaunchControl(): boolean {
+    return (this.#cpuid.leaf7.ecx & Leaf7.ECX_LAUNCH_CONTROL) !== 0;
+  }
+
   /** Has the guest's firmware locked and enabled SGX? */
   get isSgxEnabled(): boolean {
     const needed = FeatureControl.LOCKED | FeatureControl.SGX_ENABLED;
@@ -120,15 +126,32 @@ export class KvmVcpu {
     return leaf < Leaf.EDECVIRTCHILD && isIntercepted(this.#bitmap, leaf);
   }
 
-  /** `KVM_SET_CPUID2`. @throws MisuseError for SGX leaves that KVM does not support */
+  /** CPUID as the guest executes it: leaf in EAX, sub-leaf in ECX. 0 where nothing is set, or not about SGX. */
+  executeCpuid(leaf: number, subLeaf: number): KvmCpuidRegisters {
+    return cpuidAt(this.#cpuid, leaf, subLeaf);
+  }
+
+  /**
+   * `KVM_SET_CPUID2`. KVM itself takes whatever user space writes; that features are a subset of what it offers (V-17) is
+   * the business of the VMM, whose check is made here: SGX, its leaves, launch control. What ECREATE allows (MISCSELECT,
+   * ATTRIBUTES, XFRM, sizes) can be anything: where it differs from the processor every ECREATE is intercepted, and
+   * judged by CPUID, by XCR0 and then by the processor.
+   *
+   * @throws MisuseError for SGX features that KVM does not support
+   */
   setCpuid(cpuid: KvmCpuid): void {
-    const { host } = this.vm;
-    const offered = supportedCpuid(host.cpuid, host.isSgxEnabled);
-    const excess = (cpuid.sgxLeaf0?.eax ?? 0) & ~(offered.sgxLeaf0?.eax ?? 0);
-    if (excess !== 0 || (cpuid.leaf7.ebx & Leaf7.EBX_SGX & ~offered.leaf7.ebx) !== 0) {
-      throw new MisuseError('A virtual CPU can have only SGX features that KVM supports.', [
-        `given: leaf 0x12 EAX ${cpuid.sgxLeaf0?.eax ?? 0}, supported: ${offered.sgxLeaf0?.eax ?? 0}`,
-      ]);
+    const offered = offeredCpuid(this.vm.host);
+    const words: readonly (readonly [string, number, number])[] = [
+      ['leaf 7 EBX', cpuid.leaf7.ebx & Leaf7.EBX_SGX, offered.leaf7.ebx],
+      ['leaf 7 ECX', cpuid.leaf7.ecx & Leaf7.ECX_LAUNCH_CONTROL, offered.leaf7.ecx],
+      ['leaf 0x12 EAX', cpuid.sgxLeaf0?.eax ?? 0, offered.sgxLeaf0?.eax ?? 0],
+    ];
+    const excess = words.filter(([, given, known]) => (given & ~known) !== 0);
+    if (excess.length > 0) {
+      throw new MisuseError(
+        'A virtual CPU can have only SGX features that KVM supports.',
+        excess.map(([name, given, known]) => `given: ${name} ${given}, supported: ${known}`),
+      );
     }
     this.#cpuid = cpuid;
     this.updateBitmap();

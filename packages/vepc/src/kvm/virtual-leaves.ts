@@ -18,6 +18,11 @@ export interface VirtualLeavesParts {
    * @returns whether it is there; if not the host address is bad
    */
   faultIn(thread: Thread, address: VepcAddress): Routine<boolean>;
+  /**
+   * Has the guest paid for a leaf when it began it, before it was intercepted? Default: false. A leaf that is repeated
+   * because a page was missing is paid for once in either case.
+   */
+  readonly isPaidByGuest?: boolean;
 }
 
 /** Tries after which an address counts as bad: the page is there after each, and is taken away again. */
@@ -51,7 +56,8 @@ export class VirtualLeaves {
     if (refusal !== null) return refusal;
     const trap: Trap = { vector: 0 };
     for (let faults = 0; ; faults++) {
-      const result = yield* this.parts.leaves.ecreate(thread, { secs, source }, trap);
+      const argument = { secs, source, isPaid: this.isPaid(faults) };
+      const result = yield* this.parts.leaves.ecreate(thread, argument, trap);
       if (result === 0) return DONE;
       if (result !== -Errno.EFAULT) return EMULATION_FAILED;
       if (!(yield* this.isMissing(thread, secs, trap, faults))) break;
@@ -79,15 +85,21 @@ export class VirtualLeaves {
     guestAddress: bigint,
   ): Routine<EnclsOutcome> {
     const { launchKeyHash } = vcpu;
-    const argument = { secs, signature, launchKeyHash, ...(token === undefined ? {} : { token }) };
+    const given = { secs, signature, launchKeyHash, ...(token === undefined ? {} : { token }) };
     const trap: Trap = { vector: 0 };
     for (let faults = 0; ; faults++) {
+      const argument = { ...given, isPaid: this.isPaid(faults) };
       const result = yield* this.parts.leaves.einit(thread, argument, trap);
       if (result >= 0) return { kind: 'skip', rax: result };
       if (result !== -Errno.EFAULT) return EMULATION_FAILED;
       if (!(yield* this.isMissing(thread, secs, trap, faults))) break;
     }
     return injectTrap(trap, faultModels(vcpu), guestAddress);
+  }
+
+  /** Has the leaf been paid for when it is tried after so many faults? */
+  protected isPaid(faults: number): boolean {
+    return this.parts.isPaidByGuest === true || faults > 0;
   }
 
   /** The leaf has faulted. Was it for want of a page of the VMM, which is there now? Then it is repeated. */

@@ -36,6 +36,16 @@ export interface OversubPagingParts {
   readonly tracker: Tracker;
   /** Is the page in a reclaimer's hands? Asked about siblings of a loaded page. */
   readonly isBeingWritten: (index: number) => boolean;
+  /** Version slots that the driver has made for the instance; `null`: whoever makes the paging makes them. */
+  readonly slots: VersionSlots | null;
+}
+
+/** How version array pages of the host can leave the EPC, see {@link OversubComponents.versionArrays}. */
+export interface EvictableVersionArrays {
+  /** Slots of a version array page that are used, 1 to 512. Default: 512; fewer make small trees deep. */
+  readonly slotsPerPage?: number;
+  /** Makes the place for evicted version array pages of an instance that can have `pageCount` of them. */
+  createBacking(owner: OwnerId, pageCount: number): BackingStore;
 }
 
 /** What host reclaim of guest pages needs besides the driver's own components. */
@@ -50,4 +60,9 @@ export interface OversubComponents {
   createCpuSet(): CpuSet;
   /** Makes the paging of one instance. */
   createPaging(parts: OversubPagingParts): OversubPaging;
+  /**
+   * Version array pages are made when they are needed, and full ones are evicted when EPC is wanting (2018 branch);
+   * `null` or left out: one per 512 pages of an instance from the start, and all of them stay.
+   */
+  readonly versionArrays?: EvictableVersionArrays | null;
 }

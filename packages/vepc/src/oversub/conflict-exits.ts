@@ -23,10 +23,13 @@ export interface GuestConflict {
 }
 
 /**
- * Decides whose fault a conflict is. The host's own leaves excuse one repetition each; what is not excused the guest
- * gets as it would on a bare machine, so a guest cannot make the host repeat for ever.
+ * Decides whose fault a conflict is. The host's own work on a SECS excuses repetitions as long as it goes on, and one
+ * afterwards; what is not excused the guest gets as it would on a bare machine, so it cannot make the host repeat for
+ * ever.
  */
 export class ConflictExits {
+  /** Exits that have come. */
+  handled = 0;
   /** Exits that ended in a repetition. */
   reentered = 0;
   /** Exits that the guest was told of. */
@@ -44,6 +47,7 @@ export class ConflictExits {
    * @returns `CONFLICT_REENTER`, or what the guest gets: `LeafFault.GP`, or a code (with ZF, and CF 0)
    */
   *handle(thread: Thread, vm: OversubVm, conflict: GuestConflict): Routine<LeafResult> {
+    this.handled++;
     const isReference = conflict.exit === ConflictExit.TRACKING_REFERENCE;
     const mark = isReference ? HostMark.TRACKED : HostMark.LOCKED;
     if (!(yield* this.isExcused(thread, vm, conflict, mark))) {
@@ -70,10 +74,19 @@ export class ConflictExits {
       yield* lockInstance(thread, place.instance);
       if (thread.clock > thread.limit) yield place.instance.marks.at(place.page);
       isExcused = place.instance.marks.take(place.page, mark);
+      if (isExcused) this.renew(place, mark);
       place.instance.vepc.lock.release(thread);
     }
     mm.lock.releaseRead(thread);
     return isExcused;
+  }
+
+  /**
+   * While the host works on a child of the SECS, its next leaf may be met before it can mark the SECS again: EWB after
+   * ETRACKC. So the mark stays until the SECS is not pinned any more, and the host's work is bounded.
+   */
+  protected renew({ instance, page }: SecsPlace, mark: HostMarkId): void {
+    if (instance.records.pins(page) > 0) instance.marks.set(page, mark);
   }
 
   /** Page that the conflict is about, or null: none that the host could have touched. */
@@ -85,12 +98,15 @@ export class ConflictExits {
     return operand === null || instance === undefined ? null : { instance, page: operand.page };
   }
 
-  /** The unfinished cycle is the host's: throws all virtual CPUs out of the guest, which ends it. */
+  /**
+   * The unfinished cycle is the host's: throws all virtual CPUs out of the guest, which ends it. Without waiting for
+   * them the repeated leaf would find it unfinished again.
+   */
   protected *drain(thread: Thread, vm: OversubVm): Routine<void> {
     const cpus = this.parts.oversub.createCpuSet();
     if (thread.spend(Cost.STEP) > thread.limit) yield vm.mm.cpusReading;
     cpus.addAll(vm.mm.cpus);
-    yield* this.parts.oversub.ipi.kick(thread, cpus);
+    yield* this.parts.oversub.ipi.send(thread, cpus);
   }
 }
 

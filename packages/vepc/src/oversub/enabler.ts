@@ -7,7 +7,7 @@ import { LoadLeaf } from './load-leaf.js';
 import type { OversubParts } from './parts.js';
 import type { OversubReleaser } from './releaser.js';
 import { lockInstance } from './section.js';
-import type { VersionPages } from './version-pages.js';
+import type { VersionKeeper } from './version-keeper.js';
 import type { OversubVm } from './vm.js';
 
 /** Turns reclaim on for an instance when KVM takes it into a VM, and off when the VM is destroyed. */
@@ -17,9 +17,9 @@ export class Enabler {
   /** Gives an instance back when its last reference goes. */
   protected readonly releaser: OversubReleaser;
   /** Version array pages. */
-  protected readonly versions: VersionPages;
+  protected readonly versions: VersionKeeper;
 
-  constructor(parts: OversubParts, releaser: OversubReleaser, versions: VersionPages) {
+  constructor(parts: OversubParts, releaser: OversubReleaser, versions: VersionKeeper) {
     this.parts = parts;
     this.releaser = releaser;
     this.versions = versions;
@@ -77,6 +77,7 @@ export class Enabler {
       hardware: loadLeaf,
       tracker: this.tracker(instance),
       isBeingWritten: (index) => instance.records.isInFlight(index),
+      slots: this.versions.slotsFor(instance),
     });
     instance.connect(paging);
     return instance;

@@ -1,7 +1,10 @@
 import type { PageIndex, PageOwner, Routine, Thread } from '@epckit/interface';
-import { Blocked, Cost, Errno, FrameFlag, Mode, Pin, Prepared, Written } from '@epckit/interface';
-import type { VepcComponents } from '../components.js';
-import type { OversubComponents } from './components.js';
+import { Blocked, Cost, Errno, FrameFlag, Mode, NONE, Prepared, Written } from '@epckit/interface';
+import type { OversubInstance } from './instance.js';
+import type { GuestPage } from './instances.js';
+import type { OversubParts } from './parts.js';
+import { lockInstance } from './section.js';
+import type { VmPage } from './vm.js';
 
 /** What became of a page that was to be evicted. */
 export const Eviction = {
@@ -17,33 +20,53 @@ export type EvictionId = (typeof Eviction)[keyof typeof Eviction];
 
 /**
  * A batch of one given page, whatever its age: the same steps of its owner in the same order. For tests that force
- * evictions, and for tools.
+ * evictions, and for tools. Everybody else may go on meanwhile: batches, faults, the killer and the end of the VM.
  */
 export class PageEviction {
-  /** What the driver is made of. */
-  protected readonly components: VepcComponents;
-  /** Lists of the reclaimer. */
-  protected readonly oversub: OversubComponents;
+  /** What the eviction works with. */
+  protected readonly parts: OversubParts;
 
-  constructor(components: VepcComponents, oversub: OversubComponents) {
-    this.components = components;
-    this.oversub = oversub;
+  constructor(parts: OversubParts) {
+    this.parts = parts;
   }
 
-  /** Evicts `page`, which `owner` serves. No locks are held; the page must not change hands before the first point. */
-  *evict(thread: Thread, owner: PageOwner, page: PageIndex): Routine<EvictionId> {
-    const { frames } = this.components;
-    if (thread.clock > thread.limit) yield frames.flagsAt(page, Mode.READ);
-    if ((frames.peekFlags(page) & FrameFlag.TRACKED) === 0) return Eviction.KEPT;
-    const instance = frames.owner(page);
-    if (thread.clock > thread.limit) yield owner.pinAt(page);
-    if (owner.get(thread, page) === Pin.GONE) return Eviction.KEPT;
-    const isTaken = (yield* this.oversub.lists.unmark(thread, page)) !== -Errno.EBUSY;
-    const result = isTaken ? yield* this.take(thread, owner, page) : Eviction.BUSY;
-    if (isTaken && result === Eviction.BUSY) yield* this.oversub.lists.mark(thread, page);
-    if (thread.spend(Cost.STEP) > thread.limit) yield owner.putAt(instance);
-    if (owner.put(thread, instance)) yield* owner.release(thread, instance);
-    if (result === Eviction.EVICTED) yield* this.components.allocator.free(thread, page);
+  /** Evicts the page behind `place`, which `owner` serves. No locks are held. */
+  *evict(thread: Thread, owner: PageOwner, { vepc, page: index }: VmPage): Routine<EvictionId> {
+    const instance = this.parts.instances.of(vepc.id);
+    if (instance === undefined) return Eviction.KEPT;
+    if (thread.clock > thread.limit) yield instance.refs.writing;
+    // With a reference of its own nobody gives the instance back meanwhile.
+    if (!instance.refs.getUnlessZero(thread)) return Eviction.KEPT;
+    const page = yield* this.isolate(thread, instance, index);
+    const isTaken = page >= 0;
+    let result: EvictionId = page === -Errno.EBUSY ? Eviction.BUSY : Eviction.KEPT;
+    if (isTaken) result = yield* this.take(thread, owner, page);
+    if (isTaken && result !== Eviction.EVICTED)
+      yield* this.putBack(thread, { instance, index, page }, result);
+    if (thread.spend(Cost.STEP) > thread.limit) yield instance.refs.writing;
+    if (instance.refs.put(thread)) yield* owner.release(thread, instance.id);
+    if (result === Eviction.EVICTED) yield* this.parts.components.allocator.free(thread, page);
+    return result;
+  }
+
+  /**
+   * Takes the page off its list. Its record says that it is in a reclaimer's hands, so the killer leaves it alone.
+   *
+   * @returns EPC page; `-EBUSY`: a batch has it; `-ENOENT`: it is not reclaimable
+   */
+  protected *isolate(thread: Thread, instance: OversubInstance, index: number): Routine<number> {
+    const { frames } = this.parts.components;
+    yield* lockInstance(thread, instance);
+    const page = instance.vepc.pages.get(index);
+    if (page !== NONE && thread.clock > thread.limit) yield frames.flagsAt(page, Mode.READ);
+    const isTracked = page !== NONE && (frames.peekFlags(page) & FrameFlag.TRACKED) !== 0;
+    let result = isTracked ? page : -Errno.ENOENT;
+    if (isTracked) {
+      const error = yield* this.parts.oversub.lists.unmark(thread, page);
+      if (error === 0) instance.records.setReserved(index, true);
+      else result = error;
+    }
+    instance.vepc.lock.release(thread);
     return result;
   }
 
@@ -56,5 +79,16 @@ export class PageEviction {
     const written = yield* owner.write(thread, page);
     if (written === Written.FREED) return Eviction.EVICTED;
     return written === Written.BUSY ? Eviction.BUSY : Eviction.KEPT;
+  }
+
+  /** The page stays, if the killer has not freed it since it was mapped again. */
+  protected *putBack(thread: Thread, subject: GuestPage, result: EvictionId): Routine<void> {
+    const { instance, index, page } = subject;
+    yield* lockInstance(thread, instance);
+    if (instance.vepc.pages.get(index) === page) {
+      instance.records.setReserved(index, false);
+      if (result === Eviction.BUSY) yield* this.parts.oversub.lists.mark(thread, page);
+    }
+    instance.vepc.lock.release(thread);
   }
 }

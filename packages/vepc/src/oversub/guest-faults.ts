@@ -4,6 +4,7 @@ import { GuestClass, GuestState } from './guest-records.js';
 import type { OversubInstance } from './instance.js';
 import type { GuestPage, SecsPlace } from './instances.js';
 import type { OversubParts } from './parts.js';
+import { isPoisoned, lose } from './poison.js';
 
 /**
  * Makes pages of an instance present: a fresh page, or one that comes back from the backing store. The mmap lock is
@@ -44,7 +45,7 @@ export class GuestFaults {
     return isLost ? -Errno.EFAULT : yield* this.handle(thread, instance, index);
   }
 
-  /** The page is in the EPC: waits for a reclaimer, or inserts an entry that is missing. */
+  /** The page is in the EPC: waits for a reclaimer, or inserts an entry that is missing. A lost page is SIGBUS. */
   protected *resident(
     thread: Thread,
     table: PageTable,
@@ -52,9 +53,21 @@ export class GuestFaults {
     index: number,
   ): Routine<ErrnoResult> {
     const { records } = instance;
-    if (records.state(index) === GuestState.ZAPPED)
-      return records.isLeft(index) ? -Errno.EBUSY : -Errno.EAGAIN;
-    return yield* this.map(thread, table, { instance, index, page: instance.vepc.pages.get(index) });
+    const state = records.state(index);
+    const page = instance.vepc.pages.get(index);
+    if (state === GuestState.ZAPPED) return yield* this.wait(thread, { instance, index, page });
+    return state === GuestState.LOST
+      ? -Errno.EFAULT
+      : yield* this.map(thread, table, { instance, index, page });
+  }
+
+  /** A reclaimer has the page, or a later batch will; not if a memory error has taken it from the reclaimer. */
+  protected *wait(thread: Thread, subject: GuestPage): Routine<ErrnoResult> {
+    const { instance, index, page } = subject;
+    if (!instance.records.isLeft(index)) return -Errno.EAGAIN;
+    if (!(yield* isPoisoned(thread, this.parts, page))) return -Errno.EBUSY;
+    lose(subject);
+    return -Errno.EFAULT;
   }
 
   /** A page that was never touched, or had nothing to save: invalid in the EPCM as all free pages are. */
@@ -166,7 +179,10 @@ export class GuestFaults {
   }
 
   /** An EPC page for the record. @returns page or negated errno */
-  protected alloc(thread: Thread, instance: OversubInstance, index: number): Routine<number> {
-    return this.parts.components.allocator.alloc(thread, OwnerKind.GUEST, instance.id, index, false);
+  protected *alloc(thread: Thread, instance: OversubInstance, index: number): Routine<number> {
+    const { allocator } = this.parts.components;
+    const page = yield* allocator.alloc(thread, OwnerKind.GUEST, instance.id, index, false);
+    if (page >= 0 || !(yield* this.parts.versions.relieve(thread, instance))) return page;
+    return yield* allocator.alloc(thread, OwnerKind.GUEST, instance.id, index, false);
   }
 }

@@ -56,7 +56,7 @@ export class GuestKiller {
   protected *freeAll(thread: Thread, instance: OversubInstance): Routine<void> {
     const { records, vepc } = instance;
     for (let index = records.next(0); index !== NONE; index = records.next(index + 1)) {
-      if (records.state(index) !== GuestState.UNMAPPED || records.evictedChildren(index) > 0) continue;
+      if (!this.isFreeable(instance, index)) continue;
       const page = vepc.pages.get(index);
       if ((yield* this.parts.oversub.lists.unmark(thread, page)) === -Errno.EBUSY) continue;
       records.setListed(index, false);
@@ -64,5 +64,12 @@ export class GuestKiller {
       vepc.pages.erase(index);
       records.clear(index);
     }
+  }
+
+  /** In the EPC, in nobody's hands, and not the SECS of evicted children. */
+  protected isFreeable({ records }: OversubInstance, index: number): boolean {
+    const state = records.state(index);
+    const isStill = state === GuestState.UNMAPPED || state === GuestState.LOST;
+    return isStill && !records.isInFlight(index) && records.evictedChildren(index) === 0;
   }
 }

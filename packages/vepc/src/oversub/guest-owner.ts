@@ -13,9 +13,11 @@ import type {
 } from '@epckit/interface';
 import { Blocked, Cost, Mode, OwnerKind, Pin, Prepared, Written } from '@epckit/interface';
 import { GuestKiller } from './guest-killer.js';
+import { GuestState } from './guest-records.js';
 import type { OversubInstance } from './instance.js';
 import type { GuestPage } from './instances.js';
 import type { OversubParts } from './parts.js';
+import { isPoisoned, lose } from './poison.js';
 import type { OversubReleaser } from './releaser.js';
 import { enterSection, leaveSection } from './section.js';
 
@@ -118,7 +120,8 @@ export class GuestOwner implements PageOwner {
   /** Can the page go, and is there room for it? Faults begin to wait when it is blocked. */
   protected *reserve(thread: Thread, subject: GuestPage): Routine<PreparedResult> {
     const { instance, index } = subject;
-    if (instance.isDead || (yield* this.isPoisoned(thread, subject))) return Prepared.GONE;
+    if (instance.isDead) return Prepared.GONE;
+    if (yield* this.isPoisoned(thread, subject)) return this.forget(subject);
     if (instance.records.pins(index) > 0) return Prepared.BUSY;
     if (instance.tableAt(index) === undefined) {
       instance.isDead = true;
@@ -129,11 +132,16 @@ export class GuestOwner implements PageOwner {
     return Prepared.READY;
   }
 
-  /** A page with a memory error is not written: EWB would read it. It stays with the guest. */
-  protected *isPoisoned(thread: Thread, { page }: GuestPage): Routine<boolean> {
-    const { frames } = this.parts.components;
-    if (thread.clock > thread.limit) yield frames.poisonAt(page, Mode.READ);
-    return frames.isPoisoned(page);
+  /** Has the page a memory error? Then it is not written. */
+  protected isPoisoned(thread: Thread, { page }: GuestPage): Routine<boolean> {
+    return isPoisoned(thread, this.parts, page);
+  }
+
+  /** A page with a memory error stays with the guest, unless an earlier write has left it unmapped. */
+  protected forget(subject: GuestPage): PreparedResult {
+    const { instance, index } = subject;
+    if (instance.records.state(index) === GuestState.ZAPPED) lose(subject);
+    return Prepared.GONE;
   }
 
   /** Instance that the frame table names as the page's owner now. */

@@ -13,6 +13,8 @@ export const GuestState = {
   EVICTED: 3,
   /** has an EPC page, but the entry could not be inserted */
   UNMAPPED: 4,
+  /** has an EPC page with a memory error, found when it was unmapped: nobody maps or writes it any more */
+  LOST: 5,
 } as const;
 /** Value of {@link GuestState}. */
 export type GuestStateId = (typeof GuestState)[keyof typeof GuestState];
@@ -173,7 +175,7 @@ export class GuestRecords {
     this.#evicted[index] = (this.#evicted[index] as number) + count;
   }
 
-  /** Children that were dropped while this SECS was evicted: VIRTCHILDCNT in its image is too large by them. */
+  /** Children that were dropped while this SECS was evicted or in use: VIRTCHILDCNT is too large by them. */
   owed(index: number): number {
     this.#read(index);
     return this.#owed[index] as number;

@@ -40,7 +40,7 @@ export class HostLeaves {
   /** ERDINFO. */
   erdinfo(thread: Thread, page: PageIndex, info: RdInfo): Routine<LeafResult> {
     const execute = () => this.hardware.erdinfo(thread.cpu, page, info);
-    return this.repeat(thread, Cost.STEP, Leaf.ERDINFO, page, NONE, execute);
+    return this.repeat(thread, Cost.ERDINFO, Leaf.ERDINFO, page, NONE, execute);
   }
 
   /** EBLOCK. */
@@ -52,19 +52,19 @@ export class HostLeaves {
   /** EINCVIRTCHILD: one evicted child more. `page`: a child, or the SECS itself. */
   einc(thread: Thread, page: PageIndex, secs: PageIndex): Routine<LeafResult> {
     const execute = () => this.hardware.eincvirtchild(thread.cpu, page, secs);
-    return this.repeat(thread, Cost.STEP, Leaf.EINCVIRTCHILD, page, secs, execute);
+    return this.repeat(thread, Cost.EINCVIRTCHILD, Leaf.EINCVIRTCHILD, page, secs, execute);
   }
 
   /** EDECVIRTCHILD: one evicted child less. `page`: a child, or the SECS itself. */
   edec(thread: Thread, page: PageIndex, secs: PageIndex): Routine<LeafResult> {
     const execute = () => this.hardware.edecvirtchild(thread.cpu, page, secs);
-    return this.repeat(thread, Cost.STEP, Leaf.EDECVIRTCHILD, page, secs, execute);
+    return this.repeat(thread, Cost.EDECVIRTCHILD, Leaf.EDECVIRTCHILD, page, secs, execute);
   }
 
   /** ESETCONTEXT. */
   setContext(thread: Thread, secs: PageIndex, context: number): Routine<LeafResult> {
     const execute = () => this.hardware.esetcontext(thread.cpu, secs, context);
-    return this.repeat(thread, Cost.STEP, Leaf.ESETCONTEXT, secs, NONE, execute);
+    return this.repeat(thread, Cost.ESETCONTEXT, Leaf.ESETCONTEXT, secs, NONE, execute);
   }
 
   /** ETRACKC for the enclave of `secs`. */

@@ -18,6 +18,7 @@ import type { OversubPaging } from './components.js';
 import { GuestRecords } from './guest-records.js';
 import { HostMarks } from './host-marks.js';
 import type { LoadLeaf } from './load-leaf.js';
+import type { VersionStore } from './version-keeper.js';
 import type { OversubVm } from './vm.js';
 
 /** What an instance needs of its surroundings. */
@@ -63,8 +64,10 @@ export class OversubInstance implements TrackedOwner {
   readonly cpus: CpuSet;
   /** What ERDINFO fills; scratch memory under the lock. */
   readonly info: RdInfo = { status: 0, flags: 0, blocked: false, context: 0 };
-  /** Version array pages of the host by number, `-1` for one that is gone. */
-  readonly versionArrays: PageIndex[] = [];
+  /** Version array pages of the host by number, `-1` for one that is gone or evicted. */
+  versionArrays: readonly PageIndex[] = [];
+  /** Version array pages that can be evicted; null: all stay. */
+  versionStore: VersionStore | null = null;
   /** The one mapping was made. */
   isMapped = false;
   /** Something unexpected has happened, or the VM is gone: faults fail, no page is written any more. */

@@ -5,7 +5,7 @@ import { Leaf, NONE, SgxCode } from '@epckit/interface';
  * The hardware as the ladders see it: its ELDU is ELDBC for a page that the guest had blocked, ELDUC for others. Both
  * report a conflict as a code. One per instance, used under the instance's lock.
  */
-export class LoadLeaf implements Pick<SgxHardware, 'leafAt' | 'ewb' | 'eldu'> {
+export class LoadLeaf implements Pick<SgxHardware, 'leafAt' | 'ewb' | 'isUntracked' | 'eldu'> {
   /** Does the next page arrive blocked? */
   isBlocked = false;
   readonly #hardware: SgxHardware;
@@ -17,6 +17,11 @@ export class LoadLeaf implements Pick<SgxHardware, 'leafAt' | 'ewb' | 'eldu'> {
   leafAt(page: PageIndex, cpu?: CpuId, leaf?: LeafId, secs: PageIndex = NONE, vaPage: PageIndex = NONE): Op {
     const load = this.isBlocked ? Leaf.ELDBC : Leaf.ELDUC;
     return this.#hardware.leafAt(page, cpu, leaf === Leaf.ELDU ? load : leaf, secs, vaPage);
+  }
+
+  /** For the price of the next EWB; without an answer of the hardware it is that of a write. */
+  isUntracked(page: PageIndex, alsoInside: boolean): boolean {
+    return this.#hardware.isUntracked?.(page, alsoInside) ?? false;
   }
 
   /**

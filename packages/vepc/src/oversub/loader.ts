@@ -3,6 +3,7 @@ import { Errno, NONE, SgxCode } from '@epckit/interface';
 import { GuestClass } from './guest-records.js';
 import { CONFLICT_TRIES, isTransient } from './host-leaves.js';
 import { HostMark } from './host-marks.js';
+import { expel, insist } from './insist.js';
 import type { GuestPage, SecsPlace } from './instances.js';
 import { hostCookie, hostPageOf } from './instances.js';
 import type { OversubParts } from './parts.js';
@@ -19,12 +20,14 @@ export class GuestLoader {
   /**
    * Loads the page; `place` and `secs`: where its SECS is, pinned, or null and `-1`.
    *
-   * @returns 0; `-EBUSY`: leaves of the guest are in the way; `-ENOMEM`: no backing page; `-EFAULT`: the instance is
+   * @returns 0; `-EBUSY`: leaves of the guest are in the way, or EPC for a version array page is wanting; `-ENOMEM`: no backing page; `-EFAULT`: the instance is
    * dead. After an error the EPC page is the caller's to free.
    */
   *load(thread: Thread, subject: GuestPage, place: SecsPlace | null, secs: PageIndex): Routine<ErrnoResult> {
     const { instance, index } = subject;
     const isSecs = instance.records.classOf(index) === GuestClass.SECS;
+    const error = yield* this.parts.versions.bring(thread, instance, instance.records.slot(index));
+    if (error !== 0) return error;
     yield* this.excuse(thread, subject, isSecs ? { instance, page: index } : place);
     let result = yield* this.arrive(thread, subject, secs);
     if (result === SgxCode.SUCCESS && isSecs) result = yield* this.settleSecs(thread, subject);
@@ -47,15 +50,8 @@ export class GuestLoader {
   protected *arrive(thread: Thread, subject: GuestPage, secs: PageIndex): Routine<number> {
     const loaded = yield* this.eld(thread, subject, secs);
     if (loaded !== SgxCode.SUCCESS || secs === NONE) return loaded;
-    return yield* this.insist(thread, subject, () => this.parts.leaves.edec(thread, subject.page, secs));
-  }
-
-  /** A leaf that must not fail: if leaves of the guest are in its way, they are thrown out. */
-  protected *insist(thread: Thread, { instance }: GuestPage, leaf: () => Routine<number>): Routine<number> {
-    const result = yield* leaf();
-    if (result !== SgxCode.EPC_PAGE_CONFLICT) return result;
-    yield* this.expel(thread, instance);
-    return yield* leaf();
+    const leaf = () => this.parts.leaves.edec(thread, subject.page, secs);
+    return yield* insist(thread, this.parts, subject.instance, leaf);
   }
 
   /**
@@ -67,7 +63,7 @@ export class GuestLoader {
     for (let tries = 1; ; tries++) {
       const result = yield* this.tryOnce(thread, subject, secs);
       if (result !== SgxCode.EPC_PAGE_CONFLICT || tries === 2 * CONFLICT_TRIES) return result;
-      if (tries === CONFLICT_TRIES) yield* this.expel(thread, instance);
+      if (tries === CONFLICT_TRIES) yield* expel(thread, this.parts, instance);
     }
   }
 
@@ -80,21 +76,12 @@ export class GuestLoader {
     return result;
   }
 
-  /** Interrupts every processor of the VM and waits until each has left the guest. */
-  protected *expel(thread: Thread, instance: GuestPage['instance']): Routine<void> {
-    instance.cpus.clear();
-    yield* instance.collectCpus(thread, instance.cpus);
-    yield* this.parts.oversub.ipi.send(thread, instance.cpus);
-  }
-
   /** A SECS is back: its cookie, and the children that were dropped meanwhile. */
   protected *settleSecs(thread: Thread, subject: GuestPage): Routine<number> {
-    const { instance, index, page } = subject;
-    const { records } = instance;
-    let result = yield* this.insist(thread, subject, () => this.setCookie(thread, subject));
-    for (; result === SgxCode.SUCCESS && records.owed(index) > 0; records.addOwed(index, -1)) {
-      result = yield* this.insist(thread, subject, () => this.parts.leaves.edec(thread, page, page));
-    }
+    const { instance, index } = subject;
+    const result = yield* insist(thread, this.parts, instance, () => this.setCookie(thread, subject));
+    if (result === SgxCode.SUCCESS)
+      yield* this.parts.pins.settle(thread, { instance, page: index }, subject.page);
     return result;
   }
 

@@ -6,14 +6,14 @@ import type { Vepc } from '../vepc.js';
 import type { OversubInstance } from './instance.js';
 import type { OversubParts } from './parts.js';
 import { lockInstance } from './section.js';
-import type { VersionPages } from './version-pages.js';
+import type { VersionKeeper } from './version-keeper.js';
 
 /** mmap with host reclaim: one mapping ever, so that a page has one host address, and version arrays up front. */
 export class OversubMapper extends VepcMapper {
   readonly #parts: OversubParts;
-  readonly #versions: VersionPages;
+  readonly #versions: VersionKeeper;
 
-  constructor(parts: OversubParts, versions: VersionPages) {
+  constructor(parts: OversubParts, versions: VersionKeeper) {
     super();
     this.#parts = parts;
     this.#versions = versions;

@@ -1,4 +1,4 @@
-import type { AddressSpace, OwnerId, PageIndex, Routine, Thread } from '@epckit/interface';
+import type { AddressSpace, OwnerId, Routine, Thread } from '@epckit/interface';
 import type { VepcComponents } from '../components.js';
 import type { VepcFaultHandler, VepcFaultResultId } from '../fault.js';
 import type { VepcPages } from '../pages.js';
@@ -11,6 +11,7 @@ import { Dropper } from './dropper.js';
 import { Enabler } from './enabler.js';
 import type { EvictionId } from './evict-page.js';
 import { PageEviction } from './evict-page.js';
+import { EvictableVersions } from './evictable-versions.js';
 import { OversubFaultHandler } from './fault-handler.js';
 import { GuestFaults } from './guest-faults.js';
 import { GuestOwner } from './guest-owner.js';
@@ -23,7 +24,9 @@ import type { OversubRecipes } from './recipes.js';
 import { OversubReleaser } from './releaser.js';
 import { Resume } from './resume.js';
 import { SecsPins } from './secs-pins.js';
+import type { VersionKeeper } from './version-keeper.js';
 import { VersionPages } from './version-pages.js';
+import type { VmPage } from './vm.js';
 import { GuestWriter } from './writer.js';
 
 /** What reclaim builds upon: how the driver treats instances without it. */
@@ -59,7 +62,7 @@ export class Oversub implements OversubParts {
   /** Evicts one given page. */
   readonly eviction: PageEviction;
   /** Version array pages of the host. */
-  readonly versions: VersionPages;
+  readonly versions: VersionKeeper;
   /** Forgets evicted pages. */
   readonly dropper: Dropper;
   /** Gives instances back. */
@@ -84,7 +87,10 @@ export class Oversub implements OversubParts {
     this.faults = recipes.faults?.(this) ?? new GuestFaults(this);
     this.conflicts = recipes.conflicts?.(this) ?? new ConflictExits(this);
     this.dropper = recipes.dropper?.(this) ?? new Dropper(this);
-    this.versions = recipes.versions?.(this) ?? new VersionPages(this);
+    const { versionArrays = null } = oversub;
+    this.versions =
+      recipes.versions?.(this) ??
+      (versionArrays === null ? new VersionPages(this) : new EvictableVersions(this, versionArrays));
     this.releaser =
       recipes.releaser?.(this, base.releaser, this.versions, this.dropper) ??
       new OversubReleaser(this, base.releaser, this.versions, this.dropper);
@@ -92,7 +98,7 @@ export class Oversub implements OversubParts {
     this.handler = new OversubFaultHandler(components, base.faults, this);
     this.enabler = new Enabler(this, this.releaser, this.versions);
     this.resume = new Resume(this, this.versions, this.dropper);
-    this.eviction = new PageEviction(components, oversub);
+    this.eviction = new PageEviction(this);
   }
 
   /** Instance with reclaim, or undefined. */
@@ -106,7 +112,7 @@ export class Oversub implements OversubParts {
   }
 
   /** Evicts a page of a guest now, see {@link PageEviction.evict}. */
-  evict(thread: Thread, page: PageIndex): Routine<EvictionId> {
-    return this.eviction.evict(thread, this.owner, page);
+  evict(thread: Thread, place: VmPage): Routine<EvictionId> {
+    return this.eviction.evict(thread, this.owner, place);
   }
 }

@@ -7,6 +7,7 @@ import type { HostLeaves } from './host-leaves.js';
 import type { GuestInstances } from './instances.js';
 import type { GuestLoader } from './loader.js';
 import type { SecsPins } from './secs-pins.js';
+import type { VersionKeeper } from './version-keeper.js';
 import type { GuestWriter } from './writer.js';
 
 /** What the steps of host reclaim work with, among it each other. */
@@ -31,4 +32,6 @@ export interface OversubParts {
   readonly loader: GuestLoader;
   /** Makes pages present. */
   readonly faults: GuestFaults;
+  /** Version array pages of the host. */
+  readonly versions: VersionKeeper;
 }

@@ -37,8 +37,12 @@ export class DoomingBlocker extends GuestBlocker {
   }
 }
 
-/** Every error kills the instance, and after one the SECS stays pinned (V-25). */
+/** Every error kills the instance, after one the SECS stays pinned (V-25), and memory errors are not looked at. */
 export class DoomingWriter extends GuestWriter {
+  protected override *isPoisoned(): Routine<boolean> {
+    return false;
+  }
+
   protected override failed(subject: GuestPage, _code: number): WrittenResult {
     return this.doom(subject);
   }

@@ -12,7 +12,7 @@ import type { OversubParts } from './parts.js';
 import type { OversubReleaser } from './releaser.js';
 import type { OversubRemoveAll } from './remove-all.js';
 import type { SecsPins } from './secs-pins.js';
-import type { VersionPages } from './version-pages.js';
+import type { VersionKeeper } from './version-keeper.js';
 import type { GuestWriter } from './writer.js';
 
 /** Steps of host reclaim to replace; what is left out is the default. */
@@ -34,12 +34,12 @@ export interface OversubRecipes {
   /** Makes what forgets evicted pages. */
   readonly dropper?: (parts: OversubParts) => Dropper;
   /** Makes what gets version array pages. */
-  readonly versions?: (parts: OversubParts) => VersionPages;
+  readonly versions?: (parts: OversubParts) => VersionKeeper;
   /** Makes what gives an instance back. */
   readonly releaser?: (
     parts: OversubParts,
     base: VepcReleaser,
-    versions: VersionPages,
+    versions: VersionKeeper,
     dropper: Dropper,
   ) => OversubReleaser;
   /** Makes what serves ioctls; `base` serves instances without reclaim. */

@@ -8,7 +8,7 @@ import { GuestState } from './guest-records.js';
 import type { OversubInstance } from './instance.js';
 import type { OversubParts } from './parts.js';
 import { lockInstance } from './section.js';
-import type { VersionPages } from './version-pages.js';
+import type { VersionKeeper } from './version-keeper.js';
 
 /** Gives an instance back when its last reference goes: that of the file, of KVM, or of a reclaimer. */
 export class OversubReleaser {
@@ -17,11 +17,11 @@ export class OversubReleaser {
   /** Gives resident pages back. */
   protected readonly base: VepcReleaser;
   /** Version array pages. */
-  protected readonly versions: VersionPages;
+  protected readonly versions: VersionKeeper;
   /** Forgets evicted pages. */
   protected readonly dropper: Dropper;
 
-  constructor(parts: OversubParts, base: VepcReleaser, versions: VersionPages, dropper: Dropper) {
+  constructor(parts: OversubParts, base: VepcReleaser, versions: VersionKeeper, dropper: Dropper) {
     this.parts = parts;
     this.base = base;
     this.versions = versions;

@@ -52,17 +52,37 @@ export class OversubRemoveAll extends RemoveAll {
     return failures;
   }
 
-  /** A SECS whose evicted children would be orphans stays, as one with resident children does. */
+  /**
+   * A SECS whose evicted children would be orphans stays, as one with resident children does. While it is pinned a child
+   * is on its way, and may not be counted yet.
+   */
   *#one(thread: Thread, instance: OversubInstance, index: number): Routine<number> {
     const { records, vepc } = instance;
-    if (records.evictedChildren(index) > 0) return SgxCode.CHILD_PRESENT;
+    if (records.evictedChildren(index) > 0 || records.pins(index) > 0) return SgxCode.CHILD_PRESENT;
     if (records.state(index) === GuestState.EVICTED)
       return yield* this.removeEvicted(thread, instance, index);
     const result = yield* this.pages.remove(thread, vepc.pages.get(index));
-    // A reclaimer that has the page finds nothing to write any more.
-    const isZapped = records.state(index) === GuestState.ZAPPED;
-    if (result === SgxCode.SUCCESS && isZapped) records.setClass(index, GuestClass.INVALID);
+    if (result === SgxCode.SUCCESS) yield* this.removed(thread, instance, index);
     return result;
+  }
+
+  /** The page is unused now. */
+  protected *removed(thread: Thread, instance: OversubInstance, index: number): Routine<void> {
+    const { records } = instance;
+    // What a SECS has owed goes with it.
+    records.addOwed(index, -records.owed(index));
+    // A reclaimer that has the page finds nothing to write any more.
+    if (records.state(index) === GuestState.ZAPPED) records.setClass(index, GuestClass.INVALID);
+    if (records.state(index) === GuestState.LOST) yield* this.replace(thread, instance, index);
+  }
+
+  /** A page with a memory error goes, and the next touch gets another one; a batch that has it would keep it. */
+  protected *replace(thread: Thread, { records, vepc }: OversubInstance, index: number): Routine<void> {
+    const page = vepc.pages.get(index);
+    if ((yield* this.#parts.oversub.lists.unmark(thread, page)) !== 0) return;
+    vepc.pages.erase(index);
+    records.clear(index);
+    yield* this.pages.free(thread, page);
   }
 
   /** The guest finds an unused page at its next touch. */

@@ -5,7 +5,7 @@ import type { Dropper } from './dropper.js';
 import { GuestClass, GuestState } from './guest-records.js';
 import type { OversubParts } from './parts.js';
 import { lockInstance } from './section.js';
-import type { VersionPages } from './version-pages.js';
+import type { VersionKeeper } from './version-keeper.js';
 
 /**
  * After a loss of power all versions and keys are gone: no evicted page could be loaded any more. The guest finds its
@@ -15,11 +15,11 @@ export class Resume {
   /** What it works with. */
   protected readonly parts: OversubParts;
   /** Version array pages. */
-  protected readonly versions: VersionPages;
+  protected readonly versions: VersionKeeper;
   /** Forgets evicted pages. */
   protected readonly dropper: Dropper;
 
-  constructor(parts: OversubParts, versions: VersionPages, dropper: Dropper) {
+  constructor(parts: OversubParts, versions: VersionKeeper, dropper: Dropper) {
     this.parts = parts;
     this.versions = versions;
     this.dropper = dropper;
@@ -33,6 +33,7 @@ export class Resume {
     yield* lockInstance(thread, instance);
     for (let index = records.next(0); index !== NONE; index = records.next(index + 1)) {
       records.addEvictedChildren(index, -records.evictedChildren(index));
+      records.addOwed(index, -records.owed(index));
       if (records.state(index) === GuestState.EVICTED) this.dropper.forget(thread, instance, index);
       else if (records.state(index) === GuestState.ZAPPED) records.setClass(index, GuestClass.INVALID);
     }

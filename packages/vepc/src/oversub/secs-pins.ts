@@ -1,6 +1,8 @@
-import type { Routine, Thread } from '@epckit/interface';
+import type { PageIndex, Routine, Thread } from '@epckit/interface';
 import { NONE } from '@epckit/interface';
-import { GuestState } from './guest-records.js';
+import { isTransient } from './host-leaves.js';
+import { HostMark } from './host-marks.js';
+import { insist } from './insist.js';
 import type { OversubInstance } from './instance.js';
 import type { SecsPlace } from './instances.js';
 import type { OversubParts } from './parts.js';
@@ -27,8 +29,9 @@ export class SecsPins {
   *pin(thread: Thread, holder: OversubInstance, place: SecsPlace): Routine<number> {
     yield* swapLocks(thread, holder, place.instance);
     const result = yield* this.parts.faults.bringSecs(thread, place.instance, place.page);
-    if (result === 0) this.count(place, 1);
     const page = place.instance.vepc.pages.get(place.page);
+    if (result === 0) this.count(place, 1);
+    if (result === 0) yield* this.settle(thread, place, page);
     yield* swapLocks(thread, place.instance, holder);
     return result === 0 ? page : result;
   }
@@ -42,18 +45,33 @@ export class SecsPins {
   }
 
   /**
-   * An evicted child was dropped without being loaded. VIRTCHILDCNT falls at once through the SECS itself, or, if that
-   * is evicted, when it comes back.
+   * An evicted child was dropped without being loaded. VIRTCHILDCNT falls at once through the SECS itself; or, if that is
+   * evicted, when it comes back; or, if leaves of the guest are in the way, when the SECS is needed next.
    */
   *forgetChild(thread: Thread, holder: OversubInstance, place: SecsPlace): Routine<void> {
     const { instance, page } = place;
+    const { records, vepc } = instance;
     yield* swapLocks(thread, holder, instance);
-    instance.records.addEvictedChildren(page, -1);
-    const secs = instance.vepc.pages.get(page);
-    if (instance.records.state(page) === GuestState.EVICTED || secs === NONE)
-      instance.records.addOwed(page, 1);
-    else yield* this.parts.leaves.edec(thread, secs, secs);
+    records.addEvictedChildren(page, -1);
+    records.addOwed(page, 1);
+    const secs = vepc.pages.get(page);
+    if (secs !== NONE) yield* this.settle(thread, place, secs);
     yield* swapLocks(thread, instance, holder);
+  }
+
+  /** Counts VIRTCHILDCNT of a SECS in the EPC down by the children it has owed. The lock of its instance is held. */
+  *settle(thread: Thread, { instance, page }: SecsPlace, secs: PageIndex): Routine<void> {
+    const { records, marks } = instance;
+    while (records.owed(page) > 0) {
+      // A guest's EREMOVE of the SECS that meets the leaf is the host's doing.
+      if (thread.clock > thread.limit) yield marks.at(page);
+      marks.set(page, HostMark.LOCKED);
+      const leaf = () => this.parts.leaves.edec(thread, secs, secs);
+      const result = yield* insist(thread, this.parts, instance, leaf);
+      if (isTransient(result)) return;
+      // Any other failure means that this page counts no children, or none any more.
+      records.addOwed(page, -1);
+    }
   }
 
   /** Pins are counted: two children may need the same SECS at a time (V-24). */

@@ -2,9 +2,8 @@ import type { ErrnoResult, Routine, Thread } from '@epckit/interface';
 import { Cost, Errno, Leaf, NONE, OwnerKind, SgxCode } from '@epckit/interface';
 import type { OversubInstance } from './instance.js';
 import type { OversubParts } from './parts.js';
-
-/** Versions in one version array page. */
-const SLOTS_PER_PAGE = 512;
+import type { VersionArrayCounts, VersionKeeper } from './version-keeper.js';
+import { SLOTS_PER_PAGE } from './version-shape.js';
 
 /** Record in the frame table of the host's version array page `number` of an instance; pages have 0 and above. */
 export function versionPageRecord(number: number): number {
@@ -12,12 +11,17 @@ export function versionPageRecord(number: number): number {
 }
 
 /** The host's version array pages of an instance: one per 512 pages of the file, all of them from the start. */
-export class VersionPages {
+export class VersionPages implements VersionKeeper {
   /** What they are made with. */
   protected readonly parts: OversubParts;
 
   constructor(parts: OversubParts) {
     this.parts = parts;
+  }
+
+  /** None: composition makes them, with all pages. */
+  slotsFor(): null {
+    return null;
   }
 
   /** Gets all pages, or none. No locks are held. @returns 0 or what the allocator returns */
@@ -33,19 +37,38 @@ export class VersionPages {
     return 0;
   }
 
+  /** There is a slot for every page of the file. */
+  *makeRoom(): Routine<ErrnoResult> {
+    return 0;
+  }
+
+  /** All pages are in the EPC. */
+  *bring(): Routine<ErrnoResult> {
+    return 0;
+  }
+
+  /** They stay. */
+  *relieve(): Routine<boolean> {
+    return false;
+  }
+
   /** EREMOVE and frees all pages. Nobody writes any more. */
   *free(thread: Thread, instance: OversubInstance): Routine<void> {
-    const { versionArrays } = instance;
-    for (let number = versionArrays.length - 1; number >= 0; number--) {
-      const page = versionArrays[number] as number;
+    for (let number = instance.versionArrays.length - 1; number >= 0; number--) {
+      const page = instance.versionArrays[number] as number;
       if (page !== NONE) yield* this.parts.pages.free(thread, page);
-      versionArrays.pop();
+      instance.versionArrays = instance.versionArrays.slice(0, number);
     }
   }
 
   /** EPA of all pages once more: a loss of power has made them invalid. */
   *renew(thread: Thread, instance: OversubInstance): Routine<void> {
     for (const page of instance.versionArrays) yield* this.epa(thread, page);
+  }
+
+  counts({ versionArrays, paging }: OversubInstance): VersionArrayCounts {
+    const peak = paging.slots.pageCount;
+    return { resident: versionArrays.length, peak, evicted: 0, evictions: 0, loads: 0 };
   }
 
   /** One page: allocation, EPA, slots. */
@@ -58,7 +81,7 @@ export class VersionPages {
       yield* allocator.free(thread, page);
       return -Errno.EFAULT;
     }
-    instance.versionArrays.push(page);
+    instance.versionArrays = [...instance.versionArrays, page];
     instance.paging.slots.addPage(page);
     return 0;
   }

@@ -5,6 +5,7 @@ import { isTransientWrite } from './host-leaves.js';
 import { HostMark } from './host-marks.js';
 import type { GuestPage, SecsPlace } from './instances.js';
 import type { OversubParts } from './parts.js';
+import { isPoisoned, lose } from './poison.js';
 
 /** Writes a blocked page out of the EPC. The instance's lock and the mmap lock are held. */
 export class GuestWriter {
@@ -49,6 +50,9 @@ export class GuestWriter {
     if (instance.isDead) return Written.BUSY;
     // REMOVE_ALL has made it unused.
     if (instance.records.classOf(index) === GuestClass.INVALID) return this.drop(subject);
+    // No room: the page waits. Or the instance is dead.
+    if ((yield* this.parts.versions.makeRoom(thread, instance)) !== 0) return Written.BUSY;
+    if (yield* this.isPoisoned(thread, subject)) return this.lost(subject);
     yield* this.excuse(thread, place);
     instance.secs = secs;
     const slot = yield* this.depart(thread, subject, secs);
@@ -95,8 +99,21 @@ export class GuestWriter {
 
   /** A SECS or a VA page: neither blocked nor tracked. */
   protected *writeAlone(thread: Thread, subject: GuestPage): Routine<WrittenResult> {
+    if ((yield* this.parts.versions.makeRoom(thread, subject.instance)) !== 0) return Written.BUSY;
+    if (yield* this.isPoisoned(thread, subject)) return this.lost(subject);
     const slot = yield* this.ewb(thread, subject);
     return slot < 0 ? this.failed(subject, -slot) : this.evicted(subject, slot);
+  }
+
+  /** Has the page got a memory error since it was prepared? No software can look later than directly before the leaf. */
+  protected isPoisoned(thread: Thread, { page }: GuestPage): Routine<boolean> {
+    return isPoisoned(thread, this.parts, page);
+  }
+
+  /** The page goes back onto its list, and the next look at it takes it off. */
+  protected lost(subject: GuestPage): WrittenResult {
+    lose(subject);
+    return Written.BUSY;
   }
 
   /** The contents are in the backing store. */

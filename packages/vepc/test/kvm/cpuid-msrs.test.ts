@@ -1,15 +1,17 @@
 import { INTEL_LAUNCH_KEY_HASH as hashOfProcessor } from '@epckit/hardware';
+import { Leaf } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import type { KvmCpuid, KvmCpuidRegisters } from '../../src/index.js';
 import {
   FeatureControl,
+  hashMsrsOf,
   INTEL_HASH_MSRS,
   INTEL_LAUNCH_KEY_HASH,
   KvmVm,
   SgxMsr,
   supportedCpuid,
 } from '../../src/index.js';
-import { host, none, processor, supported } from './host.js';
+import { enabledVcpu, host, none, processor, supported } from './host.js';
 
 const { LOCKED, SGX_ENABLED, LAUNCH_CONTROL } = FeatureControl;
 
@@ -35,6 +37,51 @@ describe('CPUID that KVM supports', () => {
     expect([vcpu.hasSgx, vcpu.hasSgx2]).toEqual([true, false]);
     expect(() => vcpu.setCpuid(processor)).toThrow(/only SGX features that KVM supports/);
     expect(() => new KvmVm({ ...host, isSgxEnabled: false }).createVcpu(supported)).toThrow(/KVM supports/);
+  });
+
+  it('launch control that the host has not cannot be added: EINIT of the guest would not see its MSRs', () => {
+    const fixed = { ...host, cpuid: { ...processor, leaf7: { ...processor.leaf7, ecx: 0 } } };
+    expect(() => new KvmVm(fixed).createVcpu(supported)).toThrow(/KVM supports/);
+    const locked = { ...host, lockedHash: INTEL_HASH_MSRS };
+    expect(() => new KvmVm(locked).createVcpu(supported)).toThrow(/KVM supports/);
+    expect(new KvmVm(locked).createVcpu().hasLaunchControl).toBe(false);
+  });
+
+  it.each<[string, 'sgxLeaf0' | 'sgxLeaf1', Partial<KvmCpuidRegisters>]>([
+    ['MISCSELECT', 'sgxLeaf0', { ebx: 3 }],
+    ['largest enclaves', 'sgxLeaf0', { edx: 0xffff }],
+    ['ATTRIBUTES', 'sgxLeaf1', { eax: 0xfff6 }],
+    ['XFRM', 'sgxLeaf1', { ecx: 0xffff_ffff }],
+  ])('any %s is taken: every ECREATE is looked at then', (_, leaf, change) => {
+    const cpuid = { ...supported, [leaf]: { ...(supported[leaf] as KvmCpuidRegisters), ...change } };
+    const vcpu = enabledVcpu(host, cpuid, true);
+    expect([vcpu.cpuid, vcpu.intercepts(Leaf.ECREATE)]).toEqual([cpuid, true]);
+  });
+
+  it('EPC sections come from user space alone', () => {
+    const sections = [{ eax: 0x1001, ebx: 1, ecx: 0x4001, edx: 0 }];
+    expect(supportedCpuid({ ...processor, epcSections: sections }, true).epcSections).toBeUndefined();
+    const vcpu = new KvmVm(host).createVcpu({ ...supported, epcSections: sections });
+    expect([0, 1, 2, 3].map((subLeaf) => vcpu.executeCpuid(0x12, subLeaf))).toEqual([
+      supported.sgxLeaf0,
+      supported.sgxLeaf1,
+      sections[0],
+      none,
+    ]);
+  });
+
+  it('a guest finds nothing in leaves that are not set', () => {
+    const vcpu = new KvmVm(host).createVcpu({ ...supported, sgxLeaf0: null, sgxLeaf1: null });
+    expect(vcpu.executeCpuid(7, 0)).toEqual(supported.leaf7);
+    const empty = [
+      [7, 1],
+      [0x12, 0],
+      [0x12, 1],
+      [0x12, 2],
+      [0x12, -1],
+      [1, 0],
+    ] as const;
+    expect(empty.map(([leaf, subLeaf]) => vcpu.executeCpuid(leaf, subLeaf))).toEqual(empty.map(() => none));
   });
 });
 
@@ -101,6 +148,17 @@ describe('launch key hash MSRs', () => {
   it('start with the hash of a host that has locked its own', () => {
     const vcpu = new KvmVm({ ...host, lockedHash: [1n, 2n, 3n, 4n] }).createVcpu();
     expect(vcpu.launchKeyHash).toBe([1, 2, 3, 4].map((byte) => `0${byte}00000000000000`).join(''));
+  });
+
+  it('are Intel’s again after a reset, whatever the guest has written', () => {
+    const vcpu = new KvmVm(host).createVcpu();
+    vcpu.writeMsr(SgxMsr.HASH3, 1n);
+    vcpu.reset();
+    expect(vcpu.launchKeyHash).toBe(INTEL_LAUNCH_KEY_HASH);
+  });
+
+  it('hold a hash that is given in the order of memory', () => {
+    expect(hashMsrsOf(INTEL_LAUNCH_KEY_HASH)).toEqual(INTEL_HASH_MSRS);
   });
 
   it('no other number is one of them', () => {

@@ -1,6 +1,6 @@
 import { encodeSecs, INTEL_LAUNCH_KEY_HASH } from '@epckit/hardware';
 import type { InitToken, Routine, SigStruct } from '@epckit/interface';
-import { Attribute, Leaf, SgxCode } from '@epckit/interface';
+import { Attribute, Cost, Leaf, SgxCode } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import type { EnclsOutcome, GuestMemory, KvmVcpu, Vepc, VepcAddress } from '../../src/index.js';
 import {
@@ -170,6 +170,14 @@ describe('ECREATE of a guest', () => {
       basePage: 0x1000,
       pageCount: 16,
     });
+  });
+
+  it('is paid for once, although the host repeats it when the page is there', () => {
+    const guest = new Guest();
+    const { counts } = guest.stack.thread();
+    const before = counts[Cost.ECREATE] as number;
+    expect(guest.ecreate()).toEqual(DONE);
+    expect((counts[Cost.ECREATE] as number) - before).toBe(1);
   });
 
   it.each(refusals)('%s', (_, change, expected) => {

@@ -31,7 +31,7 @@ describe('a page that cannot be mapped again (V-26)', () => {
         refused = 1;
         const { stack } = program;
         const reclaimer = stack.thread(-1);
-        const routine = stack.oversub.evict(reclaimer, program.at(SECS).vepc.pages.get(SECS.page));
+        const routine = stack.oversub.evict(reclaimer, program.at(SECS));
         const second = program.run(stack.thread(), touchSecs);
         return {
           stack,

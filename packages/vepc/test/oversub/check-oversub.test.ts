@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { checkOversub, checkVepc, GuestState } from '../../src/index.js';
 import type { Cell } from './program.js';
 import { building, Program } from './program.js';
+import { VersionHost } from './version-host.js';
 
 const SECS: Cell = { section: 0, page: 0 };
 const DATA: Cell = { section: 1, page: 1 };
@@ -135,6 +136,58 @@ describe('checkOversub', () => {
     for (const vepc of sections) stack.instance(vepc).isDead = true;
     records(program, SECS).addPins(0, 1);
     expect(checkOversub(stack.oversub, stack.frames, stack.hardware)).toEqual([]);
+  });
+});
+
+describe('checkOversub of version array pages that can be evicted', () => {
+  const spoils: readonly (readonly [string, string, (host: VersionHost) => void])[] = [
+    ['OS-3', 'a slot is used that no page has', ({ tree }) => void tree.take(tree.first)],
+    ['OS-3', 'a slot is free that a page has', ({ tree }) => tree.release(0)],
+    [
+      'OS-3',
+      'a slot has no version',
+      ({ stack, tree }) => {
+        const page = tree.page(tree.leaves().at(-1) as number);
+        stack.hardware.eremove(0, page);
+        stack.hardware.epa(0, page);
+      },
+    ],
+    [
+      'OS-6',
+      'a page was removed',
+      ({ stack, tree }) => void stack.hardware.eremove(0, tree.page(tree.shape.root)),
+    ],
+    [
+      'OS-6',
+      'a page has gone before those below it',
+      ({ tree }) => void tree.evict(tree.shape.parent(tree.first)),
+    ],
+    ['OS-6', 'a page has gone without a version', ({ tree }) => void tree.evict(tree.first)],
+    ['OS-6', 'the root is gone', ({ tree }) => void tree.lose(tree.shape.root)],
+    ['OS-6', 'pages are counted wrongly', ({ tree }) => void tree.resident++],
+    [
+      'OS-6',
+      'the frame table names another page',
+      ({ stack, vepc, tree }) => {
+        stack.frames.setOwner(tree.page(tree.shape.root), OwnerKind.GUEST, vepc.id, -2);
+      },
+    ],
+  ];
+  const made = (): VersionHost => {
+    const host = new VersionHost();
+    for (let page = 0; page < 9; page++) host.evict(page);
+    return host;
+  };
+
+  it('finds nothing wrong', () => {
+    expect(made().violations()).toEqual([]);
+  });
+
+  it.each(spoils)('%s: %s', (rule, _, spoil) => {
+    const host = made();
+    spoil(host);
+    const { oversub, frames, hardware } = host.stack;
+    expect(checkOversub(oversub, frames, hardware).map((violation) => violation.rule)).toContain(rule);
   });
 });
 

@@ -52,6 +52,18 @@ describe('a conflict exit', () => {
     });
   }
 
+  it('is repeated as long as the host works on a child of the SECS, and once afterwards', () => {
+    const program = built();
+    program.stack.evict(program.at(DATA));
+    const { records } = program.stack.instance(program.sections[0]);
+    const etrack = () => exit(program, TRACKING_RESOURCE, Leaf.ETRACK);
+    records.addPins(SECS.page, 1);
+    expect([etrack(), etrack()]).toEqual([CONFLICT_REENTER, CONFLICT_REENTER]);
+    records.addPins(SECS.page, -1);
+    expect([etrack(), etrack()]).toEqual([CONFLICT_REENTER, LeafFault.GP]);
+    expect(program.stack.violations()).toEqual([]);
+  });
+
   it('about a cycle of the host throws the virtual CPUs out, and the guest sees its own ETRACK succeed', () => {
     const program = built();
     const { stack, guest } = program;

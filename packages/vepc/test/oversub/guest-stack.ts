@@ -5,15 +5,17 @@ import type { HardwareModel } from '@epckit/hardware';
 import { checkEpcm, createSgxHardware } from '@epckit/hardware';
 import type {
   AddressSpace,
+  BackingStore,
   CpuId,
   PageAllocator,
+  PageIndex,
   PageOwner,
   Probe,
   ReclaimLists,
   Routine,
   SgxHardware,
 } from '@epckit/interface';
-import { FrameFlag, NONE, OwnerKind, Prot } from '@epckit/interface';
+import { FrameFlag, InvariantViolation, OwnerKind, Prot } from '@epckit/interface';
 import type { Ipi, Machine, MachineThread } from '@epckit/machine';
 import { createMachine } from '@epckit/machine';
 import { createAddressSpace, createCpuSet } from '@epckit/mm';
@@ -37,6 +39,7 @@ import type {
   VmPage,
 } from '../../src/index.js';
 import { checkOversub, checkVepc, createVepcDriver, Eviction } from '../../src/index.js';
+import { EvictableVersions } from '../../src/recipes.js';
 import { LogProbe } from '../log-probe.js';
 import { replaceLeaves } from '../replace-leaves.js';
 import { GuestVm } from './guest-vm.js';
@@ -49,6 +52,8 @@ export interface GuestStackOptions {
   readonly batchPages?: number;
   readonly recipes?: OversubRecipes;
   readonly failures?: VepcFailures;
+  /** Slots of a version array page that can be evicted; left out: all of them stay. */
+  readonly versionSlots?: number;
   /** Replaces single leaves. */
   readonly leaves?: (hardware: SgxHardware) => Partial<SgxHardware>;
   /** Asked for every page of every backing file. */
@@ -219,8 +224,12 @@ export class GuestStack {
 
   /** Evicts one page. */
   evict(at: VmPage): EvictionId {
-    const page = at.vepc.pages.get(at.page);
-    return page === NONE ? Eviction.KEPT : this.run(this.oversub.evict(this.thread(-1), page), -1);
+    return this.run(this.oversub.evict(this.thread(-1), at), -1);
+  }
+
+  /** Page of an instance that an EPC page belongs to. */
+  placeOf(page: PageIndex): VmPage {
+    return { vepc: this.driver.instance(this.frames.owner(page)) as Vepc, page: this.frames.record(page) };
   }
 
   /** Evicts every page that can be: children first, then their SECS pages. @returns guest pages that stay reclaimable */
@@ -231,10 +240,33 @@ export class GuestStack {
       for (let page = 0; page < this.frames.pageCount; page++) {
         const isGuest = this.frames.kind(page) === OwnerKind.GUEST;
         if (!isGuest || (this.frames.flags(page) & FrameFlag.TRACKED) === 0) continue;
-        if (this.run(this.oversub.evict(this.thread(-1), page), -1) !== Eviction.EVICTED) left++;
+        if (this.evict(this.placeOf(page)) !== Eviction.EVICTED) left++;
       }
     }
     return left;
+  }
+
+  /** Evicts every version array page of the host that can be. @returns how many */
+  shrink(): number {
+    return this.run(this.shrinkAll(this.thread(-1)), -1);
+  }
+
+  /** The routine of {@link shrink}. */
+  *shrinkAll(thread: MachineThread): Routine<number> {
+    const { versions, instances } = this.oversub;
+    let count = 0;
+    if (!(versions instanceof EvictableVersions)) return count;
+    for (const instance of instances.all()) count += yield* versions.shrink(thread, instance);
+    return count;
+  }
+
+  /** Figures of all instances together. */
+  versionCounts(): { evictions: number; loads: number } {
+    const counts = this.oversub.instances.all().map((it) => this.oversub.versions.counts(it));
+    return {
+      evictions: counts.reduce((sum, { evictions }) => sum + evictions, 0),
+      loads: counts.reduce((sum, { loads }) => sum + loads, 0),
+    };
   }
 
   /** Broken invariants of every table, in words. */
@@ -252,12 +284,23 @@ export class GuestStack {
     ];
   }
 
+  /** The laws of host reclaim that hold after every step of every thread. @throws InvariantViolation */
+  checkStep(): void {
+    const found = checkOversub(this.oversub, this.frames, this.hardware, false);
+    if (found.length === 0) return;
+    const words = found.map(({ rule, message }) => `${rule} ${message}`);
+    throw new InvariantViolation(words[0] as string, words);
+  }
+
   #createVepc(): VepcDriver {
     const { frames, hardware, allocator, machine, lists, reclaimer, ipi, log: probe } = this;
-    const { failures = null, recipes = {} } = this.#options;
+    const { failures = null, recipes = {}, versionSlots: slotsPerPage } = this.#options;
     const { objects, checking: monitor, cpuCount } = machine;
     const createPaging = (parts: OversubPagingParts) => this.#createPaging(parts);
-    const oversub = { lists, reclaimer, ipi, createCpuSet: () => createCpuSet(cpuCount), createPaging };
+    const createBacking = (owner: number, pageCount: number) => this.#createBacking(owner, pageCount, null);
+    const versionArrays = slotsPerPage === undefined ? null : { slotsPerPage, createBacking };
+    const createCpus = () => createCpuSet(cpuCount);
+    const oversub = { lists, reclaimer, ipi, createCpuSet: createCpus, createPaging, versionArrays };
     const driver = createVepcDriver(
       { hasVmx: true, firstOwner: 1000 },
       {
@@ -281,18 +324,22 @@ export class GuestStack {
   #createPaging(parts: OversubPagingParts): OversubPaging {
     const { machine, ipi, log: probe } = this;
     const { owner, pageCount, hardware, tracker, isBeingWritten } = parts;
-    const { objects, checking: monitor, cpuCount } = machine;
-    const { mayAllocate } = this.#options;
-    const slots = createVersionSlots();
-    const file = { pageCount, ...(mayAllocate === undefined ? {} : { mayAllocate }) };
-    const backing = createBackingStore(file, { probe, monitor, objects, owner });
-    const cpus = createCpuSet(cpuCount);
+    const slots = parts.slots ?? createVersionSlots();
+    const backing = this.#createBacking(owner, pageCount, probe);
+    const cpus = createCpuSet(machine.cpuCount);
     return {
       slots,
       backing,
       writeBack: createWriteBack({ hardware, tracker, ipi, probe, slots, backing, cpus }),
       loadBack: new LoadBackKeeping({ hardware, probe, slots, backing, isBeingWritten }),
     };
+  }
+
+  #createBacking(owner: number, pageCount: number, probe: Probe | null): BackingStore {
+    const { objects, checking: monitor } = this.machine;
+    const { mayAllocate } = this.#options;
+    const file = { pageCount, ...(mayAllocate === undefined ? {} : { mayAllocate }) };
+    return createBackingStore(file, { probe, monitor, objects, owner });
   }
 
   #createNative(): EnclaveDriver {
@@ -308,7 +355,10 @@ export class GuestStack {
       monitor,
       probe: probe as Probe,
       createPaging: (owner, pageCount, isBeingWritten) =>
-        this.#createPaging({ owner, pageCount, hardware, tracker: createEtrack(hardware), isBeingWritten }),
+        this.#createPaging({
+          ...{ owner, pageCount, hardware, isBeingWritten },
+          ...{ tracker: createEtrack(hardware), slots: null },
+        }),
     });
   }
 }

@@ -57,7 +57,7 @@ describe('eviction is invisible to a guest (S-08)', () => {
         const steps = choices.map(({ it }) => it);
         const disturbed = play(steps, { epcPages: 24 }, ({ stack }, index) => {
           for (const page of choices[index]?.victims ?? []) {
-            if (stack.frames.flags(page) === 1) stack.run(stack.oversub.evict(stack.thread(-1), page), -1);
+            if (stack.frames.flags(page) === 1) stack.evict(stack.placeOf(page));
           }
         });
         expect(disturbed).toEqual(undisturbed(steps));
@@ -73,6 +73,55 @@ describe('eviction is invisible to a guest (S-08)', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  describe('with version array pages that can be evicted, two slots in each,', () => {
+    const evictable = (steps: readonly Step[], options: GuestStackOptions = {}) => {
+      const total = { evictions: 0, loads: 0 };
+      const seen = play(steps, { versionSlots: 2, ...options }, ({ stack }) => {
+        expect(stack.evictAll()).toBe(0);
+        stack.shrink();
+        Object.assign(total, stack.versionCounts());
+      });
+      return { seen, total };
+    };
+
+    it('when every page that can be is evicted after every step, and most of them, too', () => {
+      let [evictions, loads, steps] = [0, 0, 0];
+      fc.assert(
+        fc.property(program, (made) => {
+          const { seen, total } = evictable(made);
+          expect(seen).toEqual(undisturbed(made));
+          evictions += total.evictions;
+          loads += total.loads;
+          steps += made.length;
+        }),
+        { numRuns: 100 },
+      );
+      // Whatever the seed: there are about twelve and eight in 100 steps.
+      expect(evictions).toBeGreaterThan(steps / 80);
+      expect(loads).toBeGreaterThan(steps / 80);
+    });
+
+    it('when the EPC is smaller than what the guest uses', () => {
+      let evictions = 0;
+      const long = fc.array(step, { minLength: 80, maxLength: 120 });
+      fc.assert(
+        fc.property(long, (further) => {
+          const made = [...building, ...further];
+          let evicted = 0;
+          // Six pages beside one path in each section: the least in which every leaf ends.
+          const small = { versionSlots: 2, epcPages: 12, batchPages: 1 };
+          const seen = play(made, small, ({ stack }) => {
+            evicted = stack.versionCounts().evictions;
+          });
+          expect(seen).toEqual(undisturbed(made));
+          evictions += evicted;
+        }),
+        { numRuns: 40 },
+      );
+      expect(evictions).toBeGreaterThan(0);
+    });
   });
 
   it('in the published branch as well, as long as nothing conflicts', () => {

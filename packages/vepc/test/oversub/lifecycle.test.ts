@@ -1,3 +1,4 @@
+import type { Routine } from '@epckit/interface';
 import { Errno, Killed, NONE, Pin } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import { Eviction, GuestState, kvmOversub, VepcFaultResult } from '../../src/index.js';
@@ -81,13 +82,45 @@ describe('REMOVE_ALL', () => {
     expect(program.step(readData)).toBe('read 0: 2 3 false 102');
   });
 
+  it('meets a SECS whose only child goes or comes at every point, and leaves it', () => {
+    for (const isLoaded of [false, true]) {
+      let program: Program;
+      const left: number[] = [];
+      const count = everyWindow(
+        () => {
+          program = new Program({ checking: true });
+          for (const it of [building[1], building[3]] as Step[]) program.step(it);
+          const { stack, sections } = program;
+          const thread = stack.thread(-1);
+          if (isLoaded) evict(program, DATA);
+          const routine: Routine<unknown> = isLoaded
+            ? program.run(thread, readData)
+            : stack.oversub.evict(thread, program.at(DATA));
+          const second = function* (): Routine<void> {
+            left.push(yield* stack.driver.removeAll.run(stack.thread(), sections[0]));
+          };
+          return {
+            stack,
+            first: { thread, routine },
+            second: { thread: stack.thread(), routine: second() },
+          };
+        },
+        () => {
+          expect(program.step(readData)).toBe('read 0: 2 3 false 102');
+          expect(program.stack.violations()).toEqual([]);
+        },
+      );
+      expect(left).toEqual(Array.from({ length: count + 1 }, () => 1));
+    }
+  });
+
   it('meets a page between block and write at every point, and it is unused afterwards', () => {
     const count = everyWindow(
       () => {
         const program = built({ checking: true });
         const { stack, sections } = program;
         const reclaimer = stack.thread(-1);
-        const routine = stack.oversub.evict(reclaimer, sections[1].pages.get(DATA.page));
+        const routine = stack.oversub.evict(reclaimer, program.at(DATA));
         const second = stack.driver.removeAll.run(stack.thread(), sections[1]);
         return {
           stack,
@@ -149,7 +182,7 @@ describe('the end of a section', () => {
         const program = built({ checking: true });
         const { stack, sections } = program;
         const reclaimer = stack.thread(-1);
-        const routine = stack.oversub.evict(reclaimer, sections[1].pages.get(DATA.page));
+        const routine = stack.oversub.evict(reclaimer, program.at(DATA));
         const end = function* () {
           for (const vepc of sections) yield* stack.oversub.enabler.disable(stack.thread(), vepc);
         };

@@ -7,8 +7,8 @@ import { emptyBlob, Guest, REG, sourceOf, TCS } from './guest.js';
 import type { GuestStackOptions } from './guest-stack.js';
 import { GuestStack } from './guest-stack.js';
 
-/** Pages of each of the two sections. */
-const RANGE = 5;
+/** Pages of each of the two sections that random steps use. */
+export const RANGE = 5;
 
 /** Section and page. */
 export interface Cell {
@@ -116,10 +116,11 @@ export class Program {
   /** What the guest's own EWBs have left, by place of the version. */
   readonly #blobs = new Map<string, PagingBlob>();
 
-  constructor(options: GuestStackOptions = {}) {
+  /** @param pageCount - pages of each section */
+  constructor(options: GuestStackOptions = {}, pageCount = RANGE) {
     this.stack = new GuestStack(options);
     this.guest = new Guest(this.stack);
-    this.sections = [this.stack.section(RANGE), this.stack.section(RANGE)];
+    this.sections = [this.stack.section(pageCount), this.stack.section(pageCount)];
   }
 
   /** Page of a cell. */

@@ -45,11 +45,15 @@ class Preempting implements Schedule {
 
 /**
  * Runs a fresh window for every point at which `first` can be preempted, with all races, lock orders and deadlocks
- * checked.
+ * checked, and the laws of host reclaim after every step unless `isChecked` is false: for recipes that break them.
  *
  * @returns how many windows there are
  */
-export function everyWindow(make: () => Window, check: (window: Window, point: number) => void): number {
+export function everyWindow(
+  make: () => Window,
+  check: (window: Window, point: number) => void,
+  isChecked = true,
+): number {
   for (let point = 0; ; point++) {
     const window = make();
     const { stack, first, second } = window;
@@ -60,6 +64,7 @@ export function everyWindow(make: () => Window, check: (window: Window, point: n
       maxSteps: 5000,
       onStep: ({ thread }) => {
         if (thread === first.thread.id) steps++;
+        if (isChecked) stack.checkStep();
       },
     });
     if (result.error !== undefined) throw result.error;

@@ -33,43 +33,66 @@ export interface GuestEnclaveCounts {
   loads: number;
 }
 
+/** Sums of counts. */
+export function sumOfCounts(all: readonly Readonly<GuestEnclaveCounts>[]): GuestEnclaveCounts {
+  const sum = { faults: 0, evictions: 0, loads: 0 };
+  for (const { faults, evictions, loads } of all) {
+    sum.faults += faults;
+    sum.evictions += evictions;
+    sum.loads += loads;
+  }
+  return sum;
+}
+
 /** Listens to the kernel of a guest. */
 export class GuestProbe extends SilentProbe {
   /** Set when the virtual machine exists. */
   vm: VirtualMachine | null = null;
-  /** Counts of the enclaves that are there, by owner id: the guest's driver uses ids again. */
+  /** Counts of the last enclave with an owner id: the guest's driver uses ids again. */
   readonly #enclaves = new Map<OwnerId, GuestEnclaveCounts>();
   readonly #all: GuestEnclaveCounts[] = [];
+  /** Function in which the kernel has warned last, by thread. */
+  readonly #warnings = new Map<ThreadId, string>();
 
-  /** Counts of the enclave of the guest that has this id now. */
+  /** Function in which the kernel has warned last on a thread; null: it has not, or that was forgotten. */
+  warnedIn(thread: ThreadId): string | null {
+    return this.#warnings.get(thread) ?? null;
+  }
+
+  /** What comes next is asked about, not what was before. */
+  forgetWarning(thread: ThreadId): void {
+    this.#warnings.delete(thread);
+  }
+
+  /** Counts of the enclave of the guest that had this id last: a batch may end with pages of one that is gone. */
   of(owner: OwnerId): GuestEnclaveCounts {
-    let counts = this.#enclaves.get(owner);
-    if (counts === undefined) {
-      counts = { faults: 0, evictions: 0, loads: 0 };
-      this.#all.push(counts);
-      this.#enclaves.set(owner, counts);
-    }
+    return this.#enclaves.get(owner) ?? this.begins(owner);
+  }
+
+  /** An enclave was opened, and has the id from now on. @returns its counts, zero now */
+  begins(owner: OwnerId): GuestEnclaveCounts {
+    const counts = { faults: 0, evictions: 0, loads: 0 };
+    this.#all.push(counts);
+    this.#enclaves.set(owner, counts);
     return counts;
   }
 
-  /** The enclave has gone: the next one with its id is another one. */
-  gone(owner: OwnerId): void {
-    this.#enclaves.delete(owner);
+  /** The run begins now: what was counted before was preparation. */
+  begin(): void {
+    for (const counts of this.#all) Object.assign(counts, { faults: 0, evictions: 0, loads: 0 });
   }
 
   /** Sums over all enclaves of the guest. */
   get total(): Readonly<GuestEnclaveCounts> {
-    const sum = { faults: 0, evictions: 0, loads: 0 };
-    for (const { faults, evictions, loads } of this.#all) {
-      sum.faults += faults;
-      sum.evictions += evictions;
-      sum.loads += loads;
-    }
-    return sum;
+    return sumOfCounts(this.#all);
   }
 
   override faultHandled(_thread: ThreadId, owner: OwnerId): void {
     this.of(owner).faults++;
+  }
+
+  override warned(thread: ThreadId, where: string): void {
+    this.#warnings.set(thread, where);
   }
 
   override reclaimVerdict(_thread: ThreadId, page: PageIndex, verdict: VerdictId): void {
@@ -98,6 +121,11 @@ export class GuestCounters {
     probe.vm = vm;
     this.#probes.set(vm, probe);
     this.#machines.set(vm, emptyCounts());
+    this.follow(vm);
+  }
+
+  /** Knows the instances of a virtual machine from now on; a migration has made others. */
+  follow(vm: VirtualMachine): void {
     for (const { id } of vm.instances) this.#owners.set(id, vm);
   }
 
@@ -124,7 +152,8 @@ export class GuestCounters {
     const counts = vm === undefined ? undefined : this.#machines.get(vm);
     if (vm === undefined || counts === undefined) return;
     counts.peakPages = Math.max(counts.peakPages, residentPages(vm));
-    if (result !== SgxCode.SUCCESS) return;
+    // Version array pages of the host come back by ELDUC, too.
+    if (result !== SgxCode.SUCCESS || this.#frames.record(page) < 0) return;
     if (leaf === Leaf.ELDBC || leaf === Leaf.ELDUC) counts.hostReloads++;
     if (leaf !== Leaf.ELDU && leaf !== Leaf.ELDB) return;
     counts.guestLoads++;

@@ -1,3 +1,4 @@
+import type { Enclave } from '@epckit/enclave';
 import type { VirtualCpu, VirtualMachine } from '@epckit/guest';
 import { GuestProgram } from '@epckit/guest';
 import type { Routine } from '@epckit/interface';
@@ -5,7 +6,11 @@ import type { Machine } from '@epckit/machine';
 import type { TracePart } from '../deal.js';
 import { dealTrace } from '../deal.js';
 import type { TraceColumns } from '../scenario.js';
+import type { SharedTrace } from '../thread-traces.js';
+import { shareTraces } from '../thread-traces.js';
 import type { GuestCounters, GuestEnclaveCounts, GuestProbe } from './guest-counters.js';
+import { sumOfCounts } from './guest-counters.js';
+import type { GuestFailures } from './guest-failure.js';
 import { createGuestLatencies } from './guest-latency.js';
 import type { ScenarioGuestEnclave } from './scenario-vms.js';
 
@@ -17,6 +22,8 @@ export interface GuestRunParts {
   readonly counters: GuestCounters;
   /** What the guest's kernel tells. */
   readonly probe: GuestProbe;
+  /** Makes the errors. */
+  readonly failures: GuestFailures;
   /** Called with references done since the last call. */
   readonly onProgress: (references: number) => void;
 }
@@ -31,7 +38,7 @@ export class GuestEnclave {
   readonly program: GuestProgram;
   /** What it reports to. */
   readonly parts: GuestRunParts;
-  /** Part of the trace that each thread replays. */
+  /** What each thread replays. */
   readonly traceParts: readonly TracePart[];
   /** Threads that wait until it is built. */
   readonly building: ReturnType<Machine['waitQueue']>;
@@ -43,8 +50,8 @@ export class GuestEnclave {
   stopAt = Number.POSITIVE_INFINITY;
   /** Time at which its process starts. */
   startAt = 0;
-  /** What happened to it; zero before it is built. */
-  counts: Readonly<GuestEnclaveCounts> = { faults: 0, evictions: 0, loads: 0 };
+  /** Earliest time at which each thread enters. */
+  enterAt: readonly number[] = [];
   /** Is it built? */
   isBuilt = false;
   /** Time at which building began. */
@@ -57,20 +64,30 @@ export class GuestEnclave {
   ended = 0;
   /** References done. */
   accesses = 0;
+  /** Counts of each enclave that was built. */
+  readonly #counts: GuestEnclaveCounts[] = [];
   #running: number;
 
-  constructor(vm: VirtualMachine, settings: ScenarioGuestEnclave, trace: TraceColumns, parts: GuestRunParts) {
+  /** @param traces - the first is that of the first thread, or of all; then those of the further threads */
+  constructor(
+    vm: VirtualMachine,
+    settings: ScenarioGuestEnclave,
+    traces: readonly TraceColumns[],
+    parts: GuestRunParts,
+  ) {
     this.vm = vm;
     this.settings = settings;
     this.parts = parts;
-    const { name, vcpus, measured, deal, runs } = settings;
-    const { machine } = parts;
-    this.dataPages = trace.pageNumber.length;
-    this.traceParts = dealTrace(trace, Math.min(runs ?? trace.length, trace.length), vcpus.length, deal);
-    this.#running = vcpus.length;
+    const { name, measured } = settings;
+    const { machine, probe } = parts;
+    const { pageNumber, parts: traceParts } = partsOf(settings, traces);
+    this.dataPages = pageNumber.length;
+    this.traceParts = traceParts;
+    this.#running = traceParts.length;
+    const onOpened = ({ id }: Enclave) => void this.#counts.push(probe.begins(id));
     this.program = new GuestProgram(
       vm,
-      { name, dataPages: this.dataPages, threads: vcpus.length, isMeasured: measured },
+      { name, dataPages: this.dataPages, threads: traceParts.length, isMeasured: measured, onOpened },
       machine,
     );
     this.building = machine.waitQueue(`building of ${vm.name}: ${name}`);
@@ -78,14 +95,27 @@ export class GuestEnclave {
 
   /** Pages of its range: those of its trace and one TCS per thread. */
   get pageCount(): number {
-    return this.dataPages + this.settings.vcpus.length;
+    return this.dataPages + this.traceParts.length;
   }
 
-  /** The last thread ends the process. */
-  *end(cpu: VirtualCpu): Routine<void> {
-    const { id } = this.program.enclave;
-    yield* this.program.end(cpu);
-    this.parts.probe.gone(id);
+  /** What happened to it, however often it was built; zero before that. */
+  get counts(): Readonly<GuestEnclaveCounts> {
+    return sumOfCounts(this.#counts);
+  }
+
+  /** Builds it for the first time. */
+  *build(cpu: VirtualCpu): Routine<void> {
+    this.began = cpu.thread.clock;
+    yield* this.program.build(cpu);
+    this.built = cpu.thread.clock;
+    this.isBuilt = true;
+    this.building.wake(cpu.thread);
+  }
+
+  /** Building was no part of the run, which begins now. */
+  forgetBuilding(now: number): void {
+    this.began = now;
+    this.built = now;
   }
 
   /** A thread has ended. @returns whether it was the last one */
@@ -94,12 +124,15 @@ export class GuestEnclave {
     this.#running--;
     return this.#running === 0;
   }
+}
 
-  /** The first thread has built it. */
-  noteBuilt({ thread }: VirtualCpu): void {
-    this.counts = this.parts.probe.of(this.program.enclave.id);
-    this.built = thread.clock;
-    this.isBuilt = true;
-    this.building.wake(thread);
-  }
+/** The part of each thread, and the pages of all: dealt from one trace, or a trace for each. */
+function partsOf(
+  { runs, deal, vcpus, moreThreads = [] }: ScenarioGuestEnclave,
+  traces: readonly TraceColumns[],
+): Pick<SharedTrace, 'pageNumber' | 'parts'> {
+  if (moreThreads.length > 0) return shareTraces(traces, runs ?? Number.POSITIVE_INFINITY);
+  const [trace] = traces as readonly [TraceColumns];
+  const length = Math.min(runs ?? trace.length, trace.length);
+  return { pageNumber: trace.pageNumber, parts: dealTrace(trace, length, vcpus.length, deal) };
 }

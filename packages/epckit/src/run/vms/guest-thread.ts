@@ -1,19 +1,22 @@
 import type { GuestAccessRecord, VirtualCpu } from '@epckit/guest';
-import { createGuestAccessRecord, Entered, GuestAccess } from '@epckit/guest';
+import { createGuestAccessRecord, Entered, GuestAccess, GuestHalted } from '@epckit/guest';
 import type { AccessKind, Op, PageTable, Routine } from '@epckit/interface';
 import { Access, Cost, EpcmCheck, Mode, op } from '@epckit/interface';
 import type { MachineThread } from '@epckit/machine';
 import type { TracePart } from '../deal.js';
-import { RunFailure } from '../run-failure.js';
+import type { RunFailure } from '../run-failure.js';
 import type { GuestEnclave } from './guest-enclave.js';
-
-const outcomeWords: Readonly<Record<number, string>> = {
-  [GuestAccess.SIGBUS]: 'SIGBUS: the guest has no free EPC page and none can be reclaimed',
-  [GuestAccess.FAULT_LIMIT]: 'no progress: every page is reclaimed before it can be used',
-};
+import type { GuestTroubleWords } from './guest-failure.js';
+import { accessTrouble } from './guest-failure.js';
 
 /** Faults of one access after which a program is said to make no progress. */
 const MAX_FAULTS = 100_000;
+
+const refused: GuestTroubleWords = { trouble: 'loss', result: 'refused by the processor' };
+const stuck: GuestTroubleWords = {
+  trouble: 'progress',
+  result: 'no progress: the TCS page is reclaimed before it can be used',
+};
 
 /** A thread of a guest's enclave, on a virtual CPU: enters through a TCS of its own, replays its part of the trace, leaves. */
 export class GuestThread {
@@ -43,48 +46,63 @@ export class GuestThread {
 
   /** Its whole life; runs inside `VirtualMachine.onCpu`. */
   *main(): Routine<void> {
-    const { program, settings, startAt } = this.#enclave;
-    this.#thread.waitUntil(startAt, Cost.EVENT_WAIT);
-    if (this.#thread.clock > this.#thread.limit) yield this.#computing;
-    if (this.#index === 0) yield* this.#build();
+    const { program, startAt, isBuilt } = this.#enclave;
+    yield* this.#waitUntil(startAt);
+    if (this.#index === 0 && !isBuilt) yield* this.#enclave.build(this.#cpu);
     yield* this.#waitUntilBuilt();
+    yield* this.#waitUntil(this.#enclave.enterAt[this.#index] as number);
     yield* this.#cpu.enterKernel(program.mm);
+    yield* program.join(this.#cpu);
+    try {
+      yield* this.#work();
+    } finally {
+      yield* program.leave(this.#cpu);
+    }
+    if (this.#enclave.threadEnds(this.#thread.clock)) yield* program.end(this.#cpu);
+  }
+
+  /** Inside the enclave, from the first entry to the last exit. */
+  *#work(): Routine<void> {
+    const { settings, traceParts } = this.#enclave;
     this.#enclave.entered = Math.min(this.#enclave.entered, this.#thread.clock);
     yield* this.#comeBack();
     for (let i = 0; i < settings.repeat && this.#thread.clock < this.#enclave.stopAt; i++) {
-      yield* this.#replay(this.#enclave.traceParts[this.#index] as TracePart);
+      yield* this.#replay(traceParts[this.#index] as TracePart);
     }
     while (!(yield* this.#cpu.exit())) yield* this.#comeBack();
-    if (this.#enclave.threadEnds(this.#thread.clock)) yield* this.#enclave.end(this.#cpu);
   }
 
-  *#build(): Routine<void> {
-    const { program } = this.#enclave;
-    this.#enclave.began = this.#thread.clock;
-    yield* program.build(this.#cpu);
-    this.#enclave.noteBuilt(this.#cpu);
+  *#waitUntil(time: number): Routine<void> {
+    this.#thread.waitUntil(time, Cost.EVENT_WAIT);
+    if (this.#thread.clock > this.#thread.limit) yield this.#computing;
   }
 
   *#waitUntilBuilt(): Routine<void> {
-    const { building } = this.#enclave;
+    const { building, vm } = this.#enclave;
     if (this.#enclave.isBuilt) return;
     building.prepare(this.#thread);
-    while (!this.#enclave.isBuilt) {
+    while (!this.#enclave.isBuilt && vm.state === 'running') {
       yield* building.sleep(this.#thread);
       building.prepare(this.#thread);
     }
     building.finish(this.#thread);
+    if (!this.#enclave.isBuilt) throw new GuestHalted(vm.stopReason);
   }
 
   /** Replays a part of the trace once: the hit path until it misses or another CPU is due, then a fault. */
   *#replay({ page, type, count, from, to }: TracePart): Routine<void> {
     const { program, vm, parts, stopAt } = this.#enclave;
     const { accesses } = vm.kernel;
-    const { enclave, mm } = program;
-    const table = mm.table(enclave.id) as PageTable;
+    const { mm } = program;
+    let { enclave } = program;
+    let table = mm.table(enclave.id) as PageTable;
     const cyclesPerReference = parts.machine.costs[Cost.COMPUTE] as number;
     for (let run = from; run < to && this.#thread.clock < stopAt; ) {
       if (!this.#cpu.isInside) yield* this.#comeBack();
+      if (program.enclave !== enclave) {
+        enclave = program.enclave;
+        table = mm.table(enclave.id) as PageTable;
+      }
       const index = page[run] as number;
       const kind = type[run] as AccessKind;
       if (!accesses.hits(this.#cpu, enclave, table, index, kind)) {
@@ -101,22 +119,23 @@ export class GuestThread {
 
   /** The CPU is inside the enclave, whatever it takes. */
   *#comeBack(): Routine<void> {
-    const { enclave } = this.#enclave.program;
+    const { program } = this.#enclave;
     for (let attempt = 0; attempt < MAX_FAULTS; attempt++) {
       if (this.#cpu.isInside) return;
       const isNew = this.#cpu.entry === null;
-      const entered = yield* isNew ? this.#cpu.enter(enclave, this.#tcs) : this.#cpu.resume();
+      const entered = yield* isNew ? this.#cpu.enter(program.enclave, this.#tcs) : this.#cpu.resume();
       if (entered === Entered.YES) return;
-      if (entered === Entered.FAULT) throw this.#failed('EENTER', 'refused by the processor');
-      yield* this.#reach(this.#tcs, Access.READ);
+      if (entered === Entered.FAULT) yield* this.#recover('EENTER', refused);
+      else yield* this.#reach(this.#tcs, Access.READ);
     }
-    throw this.#failed('EENTER', 'no progress: the TCS page is reclaimed before it can be used');
+    throw this.#failed('EENTER', stuck);
   }
 
   /** Makes a page accessible, whatever it takes, and notes how long that has taken. */
   *#reach(page: number, kind: AccessKind): Routine<void> {
     const { vm, program, parts, latency } = this.#enclave;
-    const { counters } = parts;
+    const { counters, probe } = parts;
+    probe.forgetWarning(this.#thread.id);
     const loads = counters.loadsOf(this.#thread.id);
     const begin = this.#thread.clock;
     const record = this.#record;
@@ -124,7 +143,9 @@ export class GuestThread {
     const outcome = yield* accesses.access(this.#cpu, program.enclave, page, kind, MAX_FAULTS, record);
     const isTcs = outcome === GuestAccess.EPCM && record.check === EpcmCheck.TYPE;
     if (outcome !== GuestAccess.OK && !isTcs) {
-      throw this.#failed('an access', outcomeWords[outcome] ?? 'refused by the EPCM');
+      const warnedIn = probe.warnedIn(this.#thread.id);
+      yield* this.#recover('an access', accessTrouble(outcome, program.enclave, page, warnedIn));
+      return;
     }
     if (record.faults + record.violations === 0) return;
     const isLoad = counters.loadsOf(this.#thread.id) > loads;
@@ -132,13 +153,15 @@ export class GuestThread {
     latency[what].add(this.#thread.clock - begin);
   }
 
-  #failed(call: string, result: string): RunFailure {
-    return guestFailure(this.#enclave.vm.name, this.#enclave.settings.name, call, result);
+  /** The enclave is built again if the EPC was lost, by this thread or another one. @throws RunFailure if it was not */
+  *#recover(call: string, words: GuestTroubleWords): Routine<void> {
+    const { program, vm } = this.#enclave;
+    if (!vm.hasLostEpc(program.enclave)) throw this.#failed(call, words);
+    yield* program.recover(this.#cpu, call, words.result);
   }
-}
 
-/** The error for a program of a guest that cannot go on. */
-export function guestFailure(vm: string, enclave: string, call: string, result: string): RunFailure {
-  const message = `Enclave '${enclave}' of virtual machine '${vm}' cannot run: ${call} fails (${result}).`;
-  return new RunFailure(vm, message, [], 'Give the guest more EPC.', { call, result });
+  #failed(call: string, words: GuestTroubleWords): RunFailure {
+    const { settings, parts } = this.#enclave;
+    return parts.failures.program(settings.name, call, words);
+  }
 }

@@ -14,7 +14,9 @@ export interface GuestEnclaveReport {
   readonly evictions: number;
   /** Its pages that the guest's own kernel has loaded back (ELDU). */
   readonly loads: number;
-  /** Cycles for building it. */
+  /** How often it was built again, because the EPC of the guest was lost. */
+  readonly rebuilds: number;
+  /** Cycles for building it for the first time. */
   readonly buildCycles: number;
   /** Cycles from the first access until its last thread has ended its part of the trace. */
   readonly runCycles: number;
@@ -22,6 +24,20 @@ export interface GuestEnclaveReport {
   readonly accessesPerSecond: number;
   /** Latencies of its faults, as the guest feels them. */
   readonly faultLatency: GuestFaultLatencies;
+}
+
+/** Version array pages that the host has for pages of a guest; not among the pages of the guest. */
+export interface VersionArrayReport {
+  /** In the EPC of the host when the run ended. */
+  readonly resident: number;
+  /** Most in the EPC of the host at once, from the start of the virtual machine; a sum over its instances. */
+  readonly peak: number;
+  /** Out of the EPC when the run ended. */
+  readonly evicted: number;
+  /** How often one has left the EPC. */
+  readonly evictions: number;
+  /** How often one has come back. */
+  readonly loads: number;
 }
 
 /** Why virtual CPUs left the guest, besides interrupts. */
@@ -48,6 +64,10 @@ export interface VmReport {
   readonly hostEvictions: number;
   /** Pages that the host has loaded back. */
   readonly hostReloads: number;
+  /** Version array pages that the host has for pages of the guest. */
+  readonly versionArrays: VersionArrayReport;
+  /** How often it was migrated; the EPC of the guest was lost each time. */
+  readonly migrations: number;
   /** Page faults that the guest's kernel has handled, retries included. */
   readonly guestFaults: number;
   /** Pages that the guest's own kernel has evicted. */
