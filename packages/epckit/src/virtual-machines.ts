@@ -19,6 +19,7 @@ export interface VirtualMachineHost extends Omit<GuestHost, 'kvm' | 'createAddre
 export class VirtualMachines {
   readonly #host: () => VirtualMachineHost;
   readonly #all: VirtualMachine[] = [];
+  readonly #processes = new Map<VirtualMachine, Process>();
 
   /** @param host - asked when the first virtual machine is made */
   constructor(host: () => VirtualMachineHost) {
@@ -52,9 +53,21 @@ export class VirtualMachines {
     if (vm === null) return null;
     const [process] = processes as [Process];
     this.#all.push(vm);
+    this.#processes.set(vm, process);
     for (const { thread } of vm.cpus) host.enter(thread, process);
     host.enter(vm.daemon, process);
     return vm;
+  }
+
+  /**
+   * A thread of the VMM runs for its process from now on, as those of virtual CPUs do: what it allocates is charged there.
+   *
+   * @throws MisuseError if the virtual machine was not made here
+   */
+  enter(thread: MachineThread, vm: VirtualMachine): void {
+    const process = this.#processes.get(vm);
+    if (process === undefined) throw new MisuseError(`Virtual machine '${vm.name}' was made elsewhere.`);
+    this.#host().enter(thread, process);
   }
 
   /** Interrupts of a CPU, with those of virtual CPUs; `native` gets what concerns no guest. */

@@ -65,6 +65,12 @@ const EXPECTED: Readonly<Record<Kind, string>> = {
   nodes: 'names NUMA nodes',
   policy: `is ${POLICIES.slice(0, -1).join(', ')} or ${POLICIES.at(-1)}`,
 };
+/** What JSON wants where it is stricter than text. */
+const JSON_EXPECTED: Readonly<Partial<Record<Kind, string>>> = {
+  switch: 'is true or false',
+  size: 'is a whole number of bytes',
+  nodes: 'is a list of NUMA nodes',
+};
 
 /**
  * Reads the value of an `-object` option, which is `type,name=value,…` or JSON.
@@ -83,7 +89,7 @@ export function readBackend(value: string): QemuBackend | null {
     if (fits) continue;
     const what = isJson ? JSON.stringify(property) : `'${property}'`;
     if (kind === 'size' && !isJson) throw wrong(value, `${what} is no size`);
-    const expected = isJson && kind in jsonExpected ? jsonExpected[kind] : EXPECTED[kind];
+    const expected = isJson && kind in JSON_EXPECTED ? JSON_EXPECTED[kind] : EXPECTED[kind];
     throw wrong(value, `'${name}' ${expected}, not ${what}`);
   }
   return backendOf(value, given);
@@ -158,13 +164,6 @@ function fitsText(kind: Kind, text: string): boolean {
 }
 
 const isNatural = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-/** What JSON wants where it is stricter than text. */
-const jsonExpected: Readonly<Partial<Record<Kind, string>>> = {
-  switch: 'is true or false',
-  size: 'is a whole number of bytes',
-  nodes: 'is a list of NUMA nodes',
-};
-
 /** Has the value of a property in JSON the type of its kind? QEMU does not convert text there. */
 function fitsJson(kind: Kind, value: unknown): boolean {
   switch (kind) {

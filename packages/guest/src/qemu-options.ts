@@ -65,6 +65,7 @@ function readMachine(value: string, places: Map<number, Place>): void {
       place.memdev = text;
     } else {
       if (!/^\d+$/.test(text)) throw wrong(property, `'${text}' is no NUMA node`);
+      if (place.node !== undefined) throw wrong(property, `section ${index} has a node already`);
       place.node = Number(text);
     }
   }

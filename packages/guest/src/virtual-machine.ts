@@ -1,6 +1,6 @@
 import type { Enclave } from '@epckit/enclave';
 import type { AddressSpace, CpuId, LeafResult, PageIndex, Routine, Thread } from '@epckit/interface';
-import { Cost, MisuseError, NONE } from '@epckit/interface';
+import { Cost, Errno, MisuseError, NONE } from '@epckit/interface';
 import type { InterruptHandler, MachineThread } from '@epckit/machine';
 import type { KvmVcpu, OversubVm, Vepc, VepcAddress } from '@epckit/vepc';
 import { GuestState, KvmVm, offeredCpuid } from '@epckit/vepc';
@@ -215,7 +215,8 @@ export class VirtualMachine implements OversubVm {
    * Live migration to a machine with as much EPC, which is this one: instances are new and unused, the guest goes on and
    * finds its EPC lost. It is paused while its instances are exchanged.
    *
-   * @returns 0; or `-ENOMEM`, and the guest goes on here as if nothing had been
+   * @returns 0; or `-ENOMEM`, and the guest goes on here as if nothing had been; or `-EBUSY`: it was stopped or has ended
+   *   meanwhile, with the instances that it had
    */
   *migrate(thread: Thread): Routine<number> {
     this.#require('running', 'migrate');
@@ -223,13 +224,20 @@ export class VirtualMachine implements OversubVm {
     const after = yield* this.#backing.replace(thread, this, before);
     if (typeof after === 'number') return after;
     yield* this.#gate.close(thread);
-    for (const cpu of this.cpus) if (cpu.isInside) this.#host.hardware.aex(cpu.id);
-    for (const [index, section] of this.epc.sections.entries()) section.vepc = after[index] as Vepc;
-    this.#kernel.noteEpcLoss();
+    // Who ends it meanwhile closes the instances that it has then.
+    const isRunning = this.#state === 'running';
+    if (isRunning) this.#exchange(after);
     // Before the guest goes on, because this machine does not have the EPC twice.
-    yield* this.#backing.close(thread, before);
+    yield* this.#backing.close(thread, isRunning ? before : after);
     yield* this.#gate.open(thread);
-    return 0;
+    return isRunning ? 0 : -Errno.EBUSY;
+  }
+
+  /** It has these instances from now on, all unused, and no CPU is inside an enclave. */
+  #exchange(instances: readonly Vepc[]): void {
+    for (const cpu of this.cpus) if (cpu.isInside) this.#host.hardware.aex(cpu.id);
+    for (const [index, section] of this.epc.sections.entries()) section.vepc = instances[index] as Vepc;
+    this.#kernel.noteEpcLoss();
   }
 
   /** The machine was asleep and has lost the EPC (S3): the caller has lost power for all, the guest finds out. */
@@ -442,10 +450,13 @@ export class VirtualMachine implements OversubVm {
  * Makes a virtual machine, which then has to be started.
  *
  * @returns null: no memory for an instance of the virtual EPC device (`-ENOMEM`); those before it are closed again
- * @throws MisuseError without virtual CPUs or sections, or with two virtual CPUs on one CPU
+ * @throws MisuseError without virtual CPUs or sections, with two virtual CPUs on one CPU, or with SGX features that KVM
+ *   does not support
  */
 export function createVirtualMachine(options: VirtualMachineOptions, host: GuestHost): VirtualMachine | null {
   requireSound(options, host.machine.cpuCount);
+  // Refuses what it does not support before there is anything that somebody would have to close.
+  new KvmVm(host.kvm).createVcpu(options.cpuid);
   const instances: Vepc[] = [];
   for (const { pageCount } of options.sections) {
     const vepc = host.vepc.open(pageCount);

@@ -114,6 +114,10 @@ describe('EPC options of QEMU', () => {
     [`${object('id=m,size=64M')} -M sgx-epc.1.memdev=m`, /without gaps, and 0 is missing/],
     [`${object('id=m,size=64M')} -M sgx-epc.0.memdev=m,sgx-epc.1.memdev=m`, /is that of section 0/],
     [`${object('id=m,size=64M')} -M sgx-epc.0.memdev=m,sgx-epc.0.memdev=m`, /has a backend already/],
+    [
+      `${object('id=m,size=64M')} -M sgx-epc.0.memdev=m,sgx-epc.0.node=0,sgx-epc.0.node=1`,
+      /has a node already/,
+    ],
     [`${object('id=m,size=64M')} -M sgx-epc.0.memdev=m,sgx-epc.0.node=one`, /'one' is no NUMA node/],
     ['-M sgx-epc.0.size=1', /is no property of a section/],
     ['-object', /has no value/],

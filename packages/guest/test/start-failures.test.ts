@@ -1,5 +1,6 @@
 import { Errno } from '@epckit/interface';
-import type { Vepc } from '@epckit/vepc';
+import type { KvmCpuidRegisters, Vepc } from '@epckit/vepc';
+import { offeredCpuid } from '@epckit/vepc';
 import { describe, expect, it, vi } from 'vitest';
 import { createVirtualMachine } from '../src/index.js';
 import { HostStack } from './host-stack.js';
@@ -98,6 +99,39 @@ describe.each([0, 1, 2])('a virtual machine whose section %i cannot be had leave
     expect(stack.vepc.instances()).toEqual(before);
     expect(stack.violations()).toEqual([]);
   });
+});
+
+it.each(['end', 'stop'] as const)(
+  'a migration that is overtaken by %s closes the instances it has made',
+  (what) => {
+    const stack = new HostStack({ oversub: true, epcPages: FREE });
+    const vm = stack.vm({ sections });
+    const before = vm.instances;
+    const { mapper } = stack.vepc;
+    const map = mapper.map.bind(mapper);
+    vi.spyOn(mapper, 'map').mockImplementation(function* (...values) {
+      const result = yield* map(...values);
+      if (vm.state !== 'running') return result;
+      if (what === 'end') yield* vm.end(values[0]);
+      else vm.stop('test');
+      return result;
+    });
+    expect(stack.run((thread) => vm.migrate(thread))).toBe(-Errno.EBUSY);
+    expect(stack.vepc.instances()).toEqual(what === 'end' ? [] : before);
+    stack.run((thread) => vm.end(thread));
+    expectNothingLeft(stack);
+  },
+);
+
+it('a virtual machine whose CPUID KVM refuses leaves nothing behind', () => {
+  const stack = new HostStack({ epcPages: FREE, features: { sgx2: false } });
+  const threads = stack.machine.threads.length;
+  const { leaf7, sgxLeaf0, sgxLeaf1 } = offeredCpuid(stack.host.kvm);
+  const cpuid = { leaf7, sgxLeaf0: { ...(sgxLeaf0 as KvmCpuidRegisters), eax: -1 }, sgxLeaf1 };
+  const make = () => createVirtualMachine({ name: 'v', cpus: [0], sections, cpuid }, stack.host);
+  expect(make).toThrow(/only SGX features that KVM supports/);
+  expect(stack.machine.threads).toHaveLength(threads);
+  expectNothingLeft(stack);
 });
 
 it('an instance that was mapped is not closed as if it were unused', () => {

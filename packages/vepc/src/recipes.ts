@@ -26,6 +26,7 @@ export type { OversubParts } from './oversub/parts.js';
 export {
   DoomingBlocker,
   DoomingWriter,
+  FlagExcuses,
   FlagPins,
   PoisonBlindOwner,
   ResidentRemoveAll,

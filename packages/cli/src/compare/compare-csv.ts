@@ -7,12 +7,10 @@ import { vmParts } from './vm-parts.js';
 
 /** One row per run: the varied keys, the seed, every statistic, cycles of all threads by cause, statistics of cgroups and guests. */
 export function comparisonCsv({ vary, combinations }: Comparison): string {
-  // Those that every run has.
-  const inAll = (key: 'groups' | 'vms') =>
-    Object.keys(combinations[0]?.[key] ?? {}).filter((name) => {
-      return combinations.every((combination) => combination[key]?.[name] !== undefined);
-    });
-  const [groups, vms] = [inAll('groups'), inAll('vms')];
+  // The same in every combination.
+  const [groups, vms] = [combinations[0]?.groups, combinations[0]?.vms].map((parts) =>
+    Object.keys(parts ?? {}),
+  ) as [string[], string[]];
   const head = [
     ...vary.map(({ path }) => path),
     'seed',

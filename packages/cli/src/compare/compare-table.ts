@@ -88,11 +88,11 @@ function rowsOf({ combinations }: Comparison): Row[] {
   ];
 }
 
-/** Each part under its name; what is 0 everywhere is left out. @param parts - of each combination */
+/** Each part under its name; what is 0 everywhere is left out. @param parts - of each combination, the same in all */
 function rowsOfParts<T>(kind: PartKind<T>, parts: readonly PartSpreads[]): Row[] {
   return Object.keys(parts[0] ?? {}).flatMap((name) => {
     const rows = kind.statistics.flatMap(({ key, title, format }) => {
-      const spreads = parts.map((one) => one[name]?.[key] ?? none);
+      const spreads = parts.map((one) => one[name]?.[key] as Spread);
       return spreads.every(({ max }) => max === 0) ? [] : rowsOfSpreads(`  ${title}`, spreads, format);
     });
     return [{ title: `${kind.title} ${name}`, cells: parts.map(() => '') }, ...rows];

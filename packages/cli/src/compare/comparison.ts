@@ -2,7 +2,7 @@ import { costNames } from '@epckit/interface';
 import type { RunReport } from 'epckit';
 import type { Combination } from './combinations.js';
 import { groupParts } from './group-statistics.js';
-import { type PartSpreads, partSpreads } from './part-statistics.js';
+import { commonParts, type PartSpreads, partSpreads } from './part-statistics.js';
 import { causesOf, type Spread, spreadOf, statistics } from './statistics.js';
 import type { Vary, VaryValue } from './vary.js';
 import { vmParts } from './vm-parts.js';
@@ -17,9 +17,9 @@ export interface ComparedCombination {
   readonly cyclesByCause: Readonly<Record<string, Spread>>;
   /** Cycles of all threads that waited for a lock, by its name; locks that nobody ever waits for are left out. */
   readonly lockWaitCycles: Readonly<Record<string, Spread>>;
-  /** Statistics of each cgroup over the seeds, by its directory; left out without cgroups. */
+  /** Statistics over the seeds of each cgroup that all runs have, by its directory; left out without any. */
   readonly groups?: PartSpreads;
-  /** Statistics of each virtual machine over the seeds, by its name; left out without any. */
+  /** Statistics over the seeds of each virtual machine that all runs have, by its name; left out without any. */
   readonly vms?: PartSpreads;
   /** One run per seed. */
   readonly runs: readonly {
@@ -56,6 +56,10 @@ export function compareReports(
   reports: readonly (readonly RunReport[])[],
 ): Comparison {
   const base = reports[0] as readonly RunReport[];
+  const names = {
+    groups: commonParts(groupParts, reports.flat()),
+    vms: commonParts(vmParts, reports.flat()),
+  };
   const lockNames = [...new Set(reports.flat().flatMap(({ locks }) => locks.map(({ name }) => name)))].sort();
   return {
     format: 'epckit-compare-1',
@@ -71,7 +75,7 @@ export function compareReports(
         ),
         cyclesByCause: spreadParts(costNames, own, base, causesOf),
         lockWaitCycles: spreadParts(lockNames, own, base, lockWaitsOf),
-        ...partsOf(own, base),
+        ...partsOf(names, own, base),
         runs: own.map((report) => ({ seed: report.seed, report })),
       };
     }),
@@ -79,13 +83,13 @@ export function compareReports(
 }
 
 function partsOf(
+  names: Readonly<Record<'groups' | 'vms', readonly string[]>>,
   own: readonly RunReport[],
   base: readonly RunReport[],
 ): Pick<ComparedCombination, 'groups' | 'vms'> {
-  const groups = partSpreads(groupParts, own, base);
-  const vms = partSpreads(vmParts, own, base);
-  const hasSome = (spreads: PartSpreads) => Object.keys(spreads).length > 0;
-  return { ...(hasSome(groups) ? { groups } : {}), ...(hasSome(vms) ? { vms } : {}) };
+  const groups = partSpreads(groupParts, names.groups, own, base);
+  const vms = partSpreads(vmParts, names.vms, own, base);
+  return { ...(names.groups.length > 0 ? { groups } : {}), ...(names.vms.length > 0 ? { vms } : {}) };
 }
 
 /** The spread of each part of a sum; parts that are always 0 are left out. */

@@ -34,16 +34,19 @@ export function counted<T>(key: string, title: string, of: PartStatistic<T>['of'
   return { key, title, of, format };
 }
 
-/** Every statistic of every part that all runs of a comparison have. */
+/** Names of the parts that all of these runs have, in order of the first one. */
+export function commonParts<T>({ partsOf }: PartKind<T>, reports: readonly RunReport[]): string[] {
+  const all = reports.map(partsOf);
+  return [...(all[0]?.keys() ?? [])].filter((name) => all.every((parts) => parts.has(name)));
+}
+
+/** Every statistic of these parts, which all runs of a comparison have. */
 export function partSpreads<T>(
   { partsOf, statistics }: PartKind<T>,
+  names: readonly string[],
   own: readonly RunReport[],
   base: readonly RunReport[],
 ): PartSpreads {
-  const [first] = base as readonly [RunReport];
-  const names = [...partsOf(first).keys()].filter((name) =>
-    [...own, ...base].every((report) => partsOf(report).has(name)),
-  );
   return Object.fromEntries(
     names.map((name) => [
       name,

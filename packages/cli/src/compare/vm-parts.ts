@@ -17,6 +17,13 @@ const statistics: readonly PartStatistic<VmReport>[] = [
   counted('residentPages', 'pages at the end', ({ residentPages }) => residentPages),
   counted('hostEvictions', 'taken by the host', ({ hostEvictions }) => hostEvictions),
   counted('hostReloads', 'loaded back by the host', ({ hostReloads }) => hostReloads),
+  counted('versionArrayPeakPages', 'version array pages, most', ({ versionArrays }) => versionArrays.peak),
+  counted(
+    'versionArrayEvictions',
+    'version array pages evicted',
+    ({ versionArrays }) => versionArrays.evictions,
+  ),
+  counted('versionArrayLoads', 'version array pages loaded back', ({ versionArrays }) => versionArrays.loads),
   counted('guestFaults', 'page faults in the guest', ({ guestFaults }) => guestFaults),
   counted('guestEvictions', 'evicted by the guest', ({ guestEvictions }) => guestEvictions),
   counted('guestLoads', 'loaded back by the guest', ({ guestLoads }) => guestLoads),
@@ -28,6 +35,7 @@ const statistics: readonly PartStatistic<VmReport>[] = [
   latency('hostPageLatencyP50Us', 'µs per page of the host, p50', 'host', 'p50Cycles'),
   latency('hostPageLatencyP99Us', 'µs per page of the host, p99', 'host', 'p99Cycles'),
   counted('migrations', 'migrations', ({ migrations }) => migrations),
+  counted('failedMigrations', 'migrations that failed', ({ failedMigrations }) => failedMigrations),
   counted('rebuilds', 'enclaves built again', ({ enclaves }) =>
     enclaves.reduce((sum, { rebuilds }) => sum + rebuilds, 0),
   ),

@@ -33,7 +33,11 @@ const lines: readonly Line[] = [
   counted('  most at once', ({ peakPages }) => peakPages),
   counted('taken by the host', ({ hostEvictions }) => hostEvictions),
   counted('loaded back by the host', ({ hostReloads }) => hostReloads),
+  counted('version array pages, most', ({ versionArrays }) => versionArrays.peak),
+  counted('  evicted', ({ versionArrays }) => versionArrays.evictions),
+  counted('  loaded back', ({ versionArrays }) => versionArrays.loads),
   counted('migrations', ({ migrations }) => migrations),
+  counted('migrations that failed', ({ failedMigrations }) => failedMigrations),
   counted('enclaves built again', ({ enclaves }) =>
     enclaves.reduce((sum, { rebuilds }) => sum + rebuilds, 0),
   ),

@@ -73,7 +73,8 @@ function isGuestEnclave(path: KeyPath): boolean {
 
 function unknownKey(parent: KeyPath, key: string, known: readonly string[]): Finding {
   const path = [...parent, key];
-  const elsewhere = isGuestEnclave(parent) ? foreignGuestKeys[key] : undefined;
+  const isForeign = isGuestEnclave(parent) && Object.hasOwn(foreignGuestKeys, key);
+  const elsewhere = isForeign ? foreignGuestKeys[key] : undefined;
   if (elsewhere !== undefined) {
     const message = `${formatPath(path)} is a key of enclaves of the host only.`;
     return { path, at: 'key', message, hint: elsewhere, meant: null };

@@ -15,11 +15,11 @@ vms:
   - { name: two, epc: [{ size: 512KiB }], enclaves: [{ name: app, generator: { kind: uniform, runs: 400, pages: 140 } }] }
 `;
 
-/** Compares two batch sizes of `text`. */
-async function compared(text: string) {
+/** Compares two batch sizes of `text`, or two values of another key. */
+async function compared(text: string, vary = 'reclaim.batch=4,16') {
   const cwd = temporaryFolder();
   writeFileSync(join(cwd, 'x.yaml'), text);
-  const argv = ['--vary', 'reclaim.batch=4,16', '--jobs', '1', '--json', 'c.json', '--csv', 'c.csv'];
+  const argv = ['--vary', vary, '--jobs', '1', '--json', 'c.json', '--csv', 'c.csv'];
   const { exitCode, stdout, stderr } = await call(['compare', 'x.yaml', ...argv], { cwd, columns: 150 });
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
   const read = (name: string) => readFileSync(join(cwd, name), 'utf8');
@@ -61,5 +61,15 @@ describe('a comparison of runs with cgroups and guests', () => {
     expect(head.filter((name) => name.includes(': '))).toEqual([]);
     expect(comparison.combinations[0]).not.toHaveProperty('vms');
     expect(comparison.combinations[0]).not.toHaveProperty('groups');
+  });
+
+  it('leaves out everywhere what not every run has', async () => {
+    const text = scenario.replace(/cgroups.*/, '').replace('cgroup: /a, ', '');
+    const { head, comparison, stdout } = await compared(text, 'vms.1.instances=1,2');
+    for (const { vms = {} } of comparison.combinations) expect(Object.keys(vms)).toEqual(['one']);
+    expect(comparison.combinations.map(({ runs }) => runs[0]?.report.vms?.length)).toEqual([2, 3]);
+    expect(head.filter((name) => name.startsWith('two'))).toEqual([]);
+    expect(stdout).not.toMatch(/^ *guest two/m);
+    expect(stdout).toMatch(/^ *version array pages, most( +\d+ ×1\.00){2}$/m);
   });
 });

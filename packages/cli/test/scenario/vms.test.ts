@@ -219,6 +219,13 @@ const bad: readonly (readonly [string, readonly string[], string, string, string
     'Did you mean vcpu?',
   ],
   [
+    'a key with the name of a method',
+    [`{ name: a, ${epc}, enclaves: [{ name: app, toString: 1, ${generator} }] }`],
+    '',
+    'vms[0].enclaves[0].toString is not a known key.',
+    'Known here:',
+  ],
+  [
     'a list of threads and a trace of all',
     [`{ name: a, ${epc}, enclaves: [{ name: app, trace: t, threads: [{ ${generator} }] }] }`],
     '',

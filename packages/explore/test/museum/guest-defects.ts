@@ -6,6 +6,7 @@ import type { GuestPage, SecsPlace } from '@epckit/vepc/recipes';
 import {
   ConflictExits,
   DoomingBlocker,
+  FlagExcuses,
   FlagPins,
   GuestFaults,
   GuestWriter,
@@ -103,11 +104,6 @@ class SignalBlindFaults extends GuestFaults {
     const page = yield* super.alloc(thread, instance, index);
     return page === -Errno.ERESTARTSYS ? -Errno.EFAULT : page;
   }
-}
-
-/** One mark excuses one repetition, even if the host goes on with the SECS. */
-class FlagExcuses extends ConflictExits {
-  protected override renew(): void {}
 }
 
 /** Lets the virtual CPUs leave when they like. */

@@ -24,7 +24,10 @@ export class GuestBlocker {
     const { records } = instance;
     if (instance.isDead) return Blocked.DEAD;
     // A fault has found a memory error since the page was prepared.
-    if (records.state(index) === GuestState.LOST) return Blocked.DEAD;
+    if (records.state(index) === GuestState.LOST) {
+      records.setListed(index, false);
+      return Blocked.DEAD;
+    }
     if (records.pins(index) > 0) return Blocked.BUSY;
     records.setLeft(index, false);
     // A write that came back: nobody has touched the page since.

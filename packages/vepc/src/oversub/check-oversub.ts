@@ -56,7 +56,7 @@ const NONE_ABSENT: Absent = { evicted: 0, out: 0 };
  * - OS-3: evicted records and occupied slots are one to one, each with a version, and there is a slot for every page of the
  *   file; between steps each instance may have a slot for the page that it writes
  * - OS-4: each conflict exit was excused or delivered, unless it is being handled, and the host excused at most as many
- *   repetitions of guests' leaves as it has set marks
+ *   repetitions of guests' leaves as it has set marks, besides those about a SECS that was pinned
  * - OS-5: record, page array, frame table and page table agree on where a page is; between steps a page that is about to
  *   be unmapped may still be mapped
  *
@@ -118,10 +118,11 @@ function report(audit: Audit, rule: string, { id }: OversubInstance, index: numb
 
 /** OS-4. */
 function checkExits({ oversub, isAtRest, report }: Audit): void {
-  const { handled, reentered, delivered } = oversub.conflicts;
+  const { handled, reentered, pinned, delivered } = oversub.conflicts;
   const made = oversub.instances.all().reduce((sum, { marks }) => sum + marks.made, 0);
-  if (reentered > oversub.instances.marksOfGone + made)
-    report('OS-4', `${reentered} repetitions, but the host has set ${made} marks.`);
+  const marks = oversub.instances.marksOfGone + made;
+  if (reentered - pinned > marks)
+    report('OS-4', `${reentered} repetitions, ${pinned} during pins, but the host has set ${marks} marks.`);
   const told = reentered + delivered;
   if (told > handled || (isAtRest && told !== handled))
     report('OS-4', `${handled} conflict exits, of which ${reentered} repeated and ${delivered} delivered.`);
@@ -224,7 +225,9 @@ function checkPlace(audit: Audit, instance: OversubInstance, index: number): voi
   )
     report(audit, 'OS-5', instance, index, `has EPC page ${page}, whose owner is another one`);
   const isTracked = (frames.flags(page) & FrameFlag.TRACKED) !== 0;
-  if (isTracked && !records.isListed(index))
+  // A batch that was told of a memory error lets go of the page next.
+  const isLeft = !audit.isAtRest && state === GuestState.LOST;
+  if (isTracked && !records.isListed(index) && !isLeft)
     report(audit, 'OS-5', instance, index, 'is reclaimable unknown to us');
   if (!audit.isAtRest) return;
   if (isTracked && frames.listOf(page) === 0) report(audit, 'OS-7', instance, index, 'is in a batch');

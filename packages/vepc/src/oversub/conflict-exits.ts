@@ -32,6 +32,8 @@ export class ConflictExits {
   handled = 0;
   /** Exits that ended in a repetition. */
   reentered = 0;
+  /** Those of them about a SECS that was pinned: the host was at work on a child, and its marks were not used up. */
+  pinned = 0;
   /** Exits that the guest was told of. */
   delivered = 0;
   /** What the handler works with. */
@@ -74,6 +76,7 @@ export class ConflictExits {
       yield* lockInstance(thread, place.instance);
       if (thread.clock > thread.limit) yield place.instance.marks.at(place.page);
       isExcused = place.instance.marks.take(place.page, mark);
+      if (isExcused && place.instance.records.pins(place.page) > 0) this.pinned++;
       if (isExcused) this.renew(place, mark);
       place.instance.vepc.lock.release(thread);
     }
@@ -86,7 +89,7 @@ export class ConflictExits {
    * ETRACKC. So the mark stays until the SECS is not pinned any more, and the host's work is bounded.
    */
   protected renew({ instance, page }: SecsPlace, mark: HostMarkId): void {
-    if (instance.records.pins(page) > 0) instance.marks.set(page, mark);
+    if (instance.records.pins(page) > 0) instance.marks.renew(page, mark);
   }
 
   /** Page that the conflict is about, or null: none that the host could have touched. */

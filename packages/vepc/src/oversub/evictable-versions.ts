@@ -15,7 +15,8 @@ import { leafOf, VersionTree } from './version-tree.js';
  * Version array pages as a tree: leaves are made when slots run short, and leave the EPC when it is wanting, each into a
  * slot of the page above it.
  *
- * Nothing waits for a page for ever. One leaf is in the EPC from the start, and leaves go only to make room for
+ * Nothing waits for a page for ever but for memory errors, refused backing pages and leaves that go on conflicting: those
+ * keep pages in the EPC that should go, and a later batch or fault tries again. One leaf is in the EPC from the start, and leaves go only to make room for
  * another one in the same section of the lock. While no leaf has a free slot all are full, so one of them can go; and with
  * the last one that goes all pages between it and the path of the new one, which has no more levels to fill.
  */
@@ -96,7 +97,8 @@ export class EvictableVersions implements VersionKeeper {
   *free(thread: Thread, instance: OversubInstance): Routine<void> {
     const { tree, backing } = storeOf(instance);
     for (let number = 0; number < tree.shape.pageCount; number++) {
-      if (tree.page(number) !== NONE) yield* this.parts.pages.free(thread, tree.lose(number));
+      const page = tree.discard(number);
+      if (page !== NONE) yield* this.parts.pages.free(thread, page);
     }
     backing.close();
   }
@@ -174,14 +176,29 @@ export class EvictableVersions implements VersionKeeper {
   ): Routine<ErrnoResult> {
     const { tree } = storeOf(instance);
     while (pages.length < missing.length) {
-      const number = missing[pages.length] as number;
-      const mayGrow = tree.hasShare(pages.length);
-      const page = mayGrow ? yield* this.alloc(thread, instance, number, false) : NONE;
+      const count = pages.length;
+      const mayGrow = tree.hasShare(count);
+      const page = mayGrow ? yield* this.alloc(thread, instance, missing[count] as number, false) : NONE;
       const error = page >= 0 ? 0 : yield* this.steal(thread, instance, pages, isAny);
       if (error !== 0) return error;
       if (page >= 0) pages.push(page);
+      else this.rename(instance, missing, pages, count);
     }
     return 0;
+  }
+
+  /** The EPC pages from `first` on had the records of those that have gone. More than are missing are given back. */
+  protected rename(
+    instance: OversubInstance,
+    missing: readonly number[],
+    pages: readonly PageIndex[],
+    first: number,
+  ): void {
+    const { frames } = this.parts.components;
+    for (const [at, number] of missing.slice(0, pages.length).entries()) {
+      const page = pages[at] as PageIndex;
+      if (at >= first) frames.setOwner(page, OwnerKind.GUEST, instance.id, versionPageRecord(number));
+    }
   }
 
   /** Evicts a version array page, and those above it that nobody needs then. `pages` gets their EPC pages. */
@@ -253,9 +270,6 @@ export class EvictableVersions implements VersionKeeper {
     page: PageIndex,
   ): Routine<ErrnoResult> {
     const store = storeOf(instance);
-    const { frames } = this.parts.components;
-    // The page of one that has gone has the record of that one.
-    frames.setOwner(page, OwnerKind.GUEST, instance.id, versionPageRecord(number));
     if (store.tree.isMade(number)) return yield* this.leaves.load(thread, instance, store, number, page);
     return (yield* this.leaves.epa(thread, page)) === SgxCode.SUCCESS ? 0 : doom(instance);
   }

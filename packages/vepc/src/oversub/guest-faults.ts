@@ -4,7 +4,7 @@ import { GuestClass, GuestState } from './guest-records.js';
 import type { OversubInstance } from './instance.js';
 import type { GuestPage, SecsPlace } from './instances.js';
 import type { OversubParts } from './parts.js';
-import { isPoisoned, lose } from './poison.js';
+import { isPoisoned, lose, replace } from './poison.js';
 
 /**
  * Makes pages of an instance present: a fresh page, or one that comes back from the backing store. The mmap lock is
@@ -41,33 +41,41 @@ export class GuestFaults {
     const { records } = instance;
     const isLost =
       records.state(index) === GuestState.EMPTY ||
+      records.state(index) === GuestState.LOST ||
       (records.state(index) === GuestState.EVICTED && records.classOf(index) !== GuestClass.SECS);
     return isLost ? -Errno.EFAULT : yield* this.handle(thread, instance, index);
   }
 
-  /** The page is in the EPC: waits for a reclaimer, or inserts an entry that is missing. A lost page is SIGBUS. */
+  /** The page is in the EPC: waits for a reclaimer, or inserts an entry that is missing. */
   protected *resident(
     thread: Thread,
     table: PageTable,
     instance: OversubInstance,
     index: number,
   ): Routine<ErrnoResult> {
-    const { records } = instance;
-    const state = records.state(index);
-    const page = instance.vepc.pages.get(index);
-    if (state === GuestState.ZAPPED) return yield* this.wait(thread, { instance, index, page });
+    const subject = { instance, index, page: instance.vepc.pages.get(index) };
+    const state = instance.records.state(index);
+    if (state === GuestState.ZAPPED) return yield* this.wait(thread, table, subject);
     return state === GuestState.LOST
-      ? -Errno.EFAULT
-      : yield* this.map(thread, table, { instance, index, page });
+      ? yield* this.lost(thread, table, subject)
+      : yield* this.map(thread, table, subject);
   }
 
   /** A reclaimer has the page, or a later batch will; not if a memory error has taken it from the reclaimer. */
-  protected *wait(thread: Thread, subject: GuestPage): Routine<ErrnoResult> {
+  protected *wait(thread: Thread, table: PageTable, subject: GuestPage): Routine<ErrnoResult> {
     const { instance, index, page } = subject;
     if (!instance.records.isLeft(index)) return -Errno.EAGAIN;
     if (!(yield* isPoisoned(thread, this.parts, page))) return -Errno.EBUSY;
     lose(subject);
-    return -Errno.EFAULT;
+    return yield* this.lost(thread, table, subject);
+  }
+
+  /** SIGBUS, but where nothing was in the page there is another one, as soon as no batch has the old one. */
+  protected *lost(thread: Thread, table: PageTable, subject: GuestPage): Routine<ErrnoResult> {
+    const { instance, index } = subject;
+    if (instance.records.classOf(index) !== GuestClass.INVALID) return -Errno.EFAULT;
+    if (!(yield* replace(thread, this.parts, subject))) return -Errno.EAGAIN;
+    return yield* this.fresh(thread, table, instance, index);
   }
 
   /** A page that was never touched, or had nothing to save: invalid in the EPCM as all free pages are. */
@@ -182,7 +190,9 @@ export class GuestFaults {
   protected *alloc(thread: Thread, instance: OversubInstance, index: number): Routine<number> {
     const { allocator } = this.parts.components;
     const page = yield* allocator.alloc(thread, OwnerKind.GUEST, instance.id, index, false);
-    if (page >= 0 || !(yield* this.parts.versions.relieve(thread, instance))) return page;
+    // A signal is for the guest, and no page more would help it.
+    const isWanting = page === -Errno.EBUSY || page === -Errno.ENOMEM;
+    if (!isWanting || !(yield* this.parts.versions.relieve(thread, instance))) return page;
     return yield* allocator.alloc(thread, OwnerKind.GUEST, instance.id, index, false);
   }
 }

@@ -91,7 +91,10 @@ export class GuestOwner implements PageOwner {
     const subject = this.subject(page);
     if (!(yield* enterSection(thread, subject.instance))) return Written.BUSY;
     const written = yield* this.parts.writer.write(thread, subject);
-    if (written === Written.BUSY) subject.instance.records.setLeft(subject.index, true);
+    const { records } = subject.instance;
+    // A page that a memory error was found in waits for nobody.
+    if (written === Written.BUSY && records.state(subject.index) === GuestState.ZAPPED)
+      records.setLeft(subject.index, true);
     yield* leaveSection(thread, subject.instance);
     return written;
   }
@@ -140,7 +143,9 @@ export class GuestOwner implements PageOwner {
   /** A page with a memory error stays with the guest, unless an earlier write has left it unmapped. */
   protected forget(subject: GuestPage): PreparedResult {
     const { instance, index } = subject;
-    if (instance.records.state(index) === GuestState.ZAPPED) lose(subject);
+    const { records } = instance;
+    if (records.state(index) === GuestState.ZAPPED) lose(subject);
+    if (records.state(index) === GuestState.LOST) records.setListed(index, false);
     return Prepared.GONE;
   }
 

@@ -13,13 +13,14 @@ export type HostMarkId = (typeof HostMark)[keyof typeof HostMark];
 
 /**
  * Excuses for conflict exits: the host marks a SECS before a leaf that a guest's leaf can conflict with, and the exit
- * handler takes the mark. One mark excuses one repetition.
+ * handler takes the mark. A mark excuses one repetition, and as many more as come while the SECS is pinned: until then each
+ * taking is followed by {@link renew}.
  *
  * The marker holds the lock of the child's instance, not that of the SECS, so each access is indivisible and
  * announced by {@link at}.
  */
 export class HostMarks {
-  /** Marks that were set while they were not, over all pages: the most repetitions that can have been excused. */
+  /** Marks that the host has set while they were not, over all pages: the most repetitions of SECS pages not pinned. */
   made = 0;
   readonly #marks: Uint8Array;
   readonly #monitor: AccessMonitor | null;
@@ -36,13 +37,19 @@ export class HostMarks {
     return op(this.#object + index, Mode.WRITE);
   }
 
-  /** Sets bits of {@link HostMark}. */
+  /** Sets bits of {@link HostMark}: the host is about to work on the page. */
   set(index: number, marks: number): void {
     this.#monitor?.atomic(this.#object + index, Mode.WRITE);
     const before = this.#marks[index] as number;
     const fresh = marks & ~before;
     this.made += (fresh & HostMark.TRACKED) + (fresh >> 1);
     this.#marks[index] = before | marks;
+  }
+
+  /** Gives a mark back that was just taken, in the same step. The host has done nothing more: not counted. */
+  renew(index: number, mark: HostMarkId): void {
+    this.#monitor?.atomic(this.#object + index, Mode.WRITE);
+    this.#marks[index] = (this.#marks[index] as number) | mark;
   }
 
   /** Was the mark set? Clears it. */

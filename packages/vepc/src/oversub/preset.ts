@@ -1,6 +1,7 @@
 import type { BlockedResult, LeafResult, PageTable, Routine, Thread, WrittenResult } from '@epckit/interface';
 import { SgxCode, Written } from '@epckit/interface';
 import { GuestBlocker } from './blocker.js';
+import { ConflictExits } from './conflict-exits.js';
 import { GuestOwner } from './guest-owner.js';
 import { GuestState } from './guest-records.js';
 import type { GuestPage, SecsPlace } from './instances.js';
@@ -37,7 +38,7 @@ export class DoomingBlocker extends GuestBlocker {
   }
 }
 
-/** Every error kills the instance, after one the SECS stays pinned (V-25), and memory errors are not looked at. */
+/** Every error kills the instance, after one the SECS stays pinned (V-25), and memory errors are not looked at before it. */
 export class DoomingWriter extends GuestWriter {
   protected override *isPoisoned(): Routine<boolean> {
     return false;
@@ -68,7 +69,15 @@ export class UnboundedLoader extends GuestLoader {
   }
 }
 
-/** Memory errors are not looked at: a poisoned page is written like any other. */
+/** Each exit takes the flag, even if the host goes on with the SECS: what it does next the guest is told of. */
+export class FlagExcuses extends ConflictExits {
+  protected override renew(): void {}
+}
+
+/**
+ * The reclaimer does not look at memory errors: a poisoned page is written like any other. A fault looks as by default:
+ * else it would wait for ever for a page that an error has taken from the reclaimer.
+ */
 export class PoisonBlindOwner extends GuestOwner {
   protected override *isPoisoned(): Routine<boolean> {
     return false;
@@ -84,7 +93,7 @@ export class ResidentRemoveAll extends OversubRemoveAll {
 
 /**
  * The reclaim-enabled branch of about 2019 as it was published. The default deviates: pins are counted, conflicts
- * are bounded and leave the page where it is, poisoned pages are not written, evicted pages count in REMOVE_ALL.
+ * are bounded and leave the page where it is, excuses last as long as the host's work, poisoned pages are not written, evicted pages count in REMOVE_ALL.
  */
 export const kvmOversub: OversubRecipes = {
   pins: (parts) => new FlagPins(parts),
@@ -92,5 +101,6 @@ export const kvmOversub: OversubRecipes = {
   writer: (parts) => new DoomingWriter(parts),
   loader: (parts) => new UnboundedLoader(parts),
   owner: (parts, releaser) => new PoisonBlindOwner(parts, releaser),
+  conflicts: (parts) => new FlagExcuses(parts),
   removeAll: (...parts) => new ResidentRemoveAll(...parts),
 };

@@ -8,6 +8,7 @@ import type { Dropper } from './dropper.js';
 import { GuestClass, GuestState } from './guest-records.js';
 import type { OversubInstance } from './instance.js';
 import type { OversubParts } from './parts.js';
+import { replace } from './poison.js';
 import { lockInstance } from './section.js';
 
 /**
@@ -73,16 +74,9 @@ export class OversubRemoveAll extends RemoveAll {
     records.addOwed(index, -records.owed(index));
     // A reclaimer that has the page finds nothing to write any more.
     if (records.state(index) === GuestState.ZAPPED) records.setClass(index, GuestClass.INVALID);
-    if (records.state(index) === GuestState.LOST) yield* this.replace(thread, instance, index);
-  }
-
-  /** A page with a memory error goes, and the next touch gets another one; a batch that has it would keep it. */
-  protected *replace(thread: Thread, { records, vepc }: OversubInstance, index: number): Routine<void> {
-    const page = vepc.pages.get(index);
-    if ((yield* this.#parts.oversub.lists.unmark(thread, page)) !== 0) return;
-    vepc.pages.erase(index);
-    records.clear(index);
-    yield* this.pages.free(thread, page);
+    // While a batch has it, it stays lost, and the next touch waits for that.
+    if (records.state(index) === GuestState.LOST)
+      yield* replace(thread, this.#parts, { instance, index, page: instance.vepc.pages.get(index) });
   }
 
   /** The guest finds an unused page at its next touch. */

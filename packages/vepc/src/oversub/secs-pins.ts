@@ -59,6 +59,13 @@ export class SecsPins {
     yield* swapLocks(thread, instance, holder);
   }
 
+  /** A child was counted that has not left, and could not be counted down: when the SECS is needed next it will be. */
+  *owe(thread: Thread, holder: OversubInstance, { instance, page }: SecsPlace): Routine<void> {
+    yield* swapLocks(thread, holder, instance);
+    instance.records.addOwed(page, 1);
+    yield* swapLocks(thread, instance, holder);
+  }
+
   /** Counts VIRTCHILDCNT of a SECS in the EPC down by the children it has owed. The lock of its instance is held. */
   *settle(thread: Thread, { instance, page }: SecsPlace, secs: PageIndex): Routine<void> {
     const { records, marks } = instance;

@@ -122,6 +122,13 @@ export class VersionTree {
     return page;
   }
 
+  /** The end of the instance: nothing of the page is left. @returns EPC page that it had, or `-1` */
+  discard(number: number): PageIndex {
+    const page = this.page(number) === NONE ? NONE : this.lose(number);
+    this.#set(number, MADE, false);
+    return page;
+  }
+
   /** A page without slots in use is as if it had never been made. It is in the EPC or evicted. */
   forget(number: number): void {
     if (!this.isMade(number) || this.used(number) > 0) throw misplaced('forgotten that is in use', number);

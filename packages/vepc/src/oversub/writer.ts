@@ -3,6 +3,7 @@ import { Errno, NONE, SgxCode, Written } from '@epckit/interface';
 import { GuestClass, GuestState } from './guest-records.js';
 import { isTransientWrite } from './host-leaves.js';
 import { HostMark } from './host-marks.js';
+import { insist } from './insist.js';
 import type { GuestPage, SecsPlace } from './instances.js';
 import type { OversubParts } from './parts.js';
 import { isPoisoned, lose } from './poison.js';
@@ -55,7 +56,7 @@ export class GuestWriter {
     if (yield* this.isPoisoned(thread, subject)) return this.lost(subject);
     yield* this.excuse(thread, place);
     instance.secs = secs;
-    const slot = yield* this.depart(thread, subject, secs);
+    const slot = yield* this.depart(thread, subject, secs, place);
     instance.secs = NONE;
     return slot < 0 ? this.failed(subject, -slot) : this.evicted(subject, slot);
   }
@@ -77,13 +78,24 @@ export class GuestWriter {
    *
    * @returns slot, or the negated result of the leaf that failed
    */
-  protected *depart(thread: Thread, subject: GuestPage, secs: PageIndex): Routine<number> {
-    const { leaves } = this.parts;
-    const counted = yield* leaves.einc(thread, subject.page, secs);
+  protected *depart(thread: Thread, subject: GuestPage, secs: PageIndex, place: SecsPlace): Routine<number> {
+    const counted = yield* this.parts.leaves.einc(thread, subject.page, secs);
     if (counted !== SgxCode.SUCCESS) return -counted;
     const slot = yield* this.ewb(thread, subject);
-    if (slot < 0) yield* leaves.edec(thread, subject.page, secs);
+    if (slot < 0) yield* this.stay(thread, subject, secs, place);
     return slot;
+  }
+
+  /** The child has not left: counts it down, or the SECS owes it. */
+  protected *stay(
+    thread: Thread,
+    { instance, page }: GuestPage,
+    secs: PageIndex,
+    place: SecsPlace,
+  ): Routine<void> {
+    const leaf = () => this.parts.leaves.edec(thread, page, secs);
+    const result = yield* insist(thread, this.parts, instance, leaf);
+    if (result !== SgxCode.SUCCESS) yield* this.parts.pins.owe(thread, instance, place);
   }
 
   /** The ladder: EWB, after NOT_TRACKED a tracking cycle and EWB, after another one interrupts and EWB. */

@@ -1,7 +1,8 @@
 import type { LeafId, LeafResult } from '@epckit/interface';
 import { ConflictExit, Leaf, LeafFault, SgxCode } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
-import { CONFLICT_REENTER } from '../../src/index.js';
+import type { OversubRecipes } from '../../src/index.js';
+import { CONFLICT_REENTER, kvmOversub } from '../../src/index.js';
 import type { Cell } from './program.js';
 import { building, Program } from './program.js';
 
@@ -10,8 +11,8 @@ const THREAD: Cell = { section: 0, page: 1 };
 const DATA: Cell = { section: 1, page: 1 };
 const { TRACKING_RESOURCE, TRACKING_REFERENCE, EPC_PAGE_EXCEPTION, EPC_PAGE_ERROR } = ConflictExit;
 
-function built(): Program {
-  const program = new Program();
+function built(recipes: OversubRecipes = {}): Program {
+  const program = new Program({ recipes });
   for (const it of building) program.step(it);
   return program;
 }
@@ -61,7 +62,16 @@ describe('a conflict exit', () => {
     expect([etrack(), etrack()]).toEqual([CONFLICT_REENTER, CONFLICT_REENTER]);
     records.addPins(SECS.page, -1);
     expect([etrack(), etrack()]).toEqual([CONFLICT_REENTER, LeafFault.GP]);
+    expect(program.stack.oversub.conflicts).toMatchObject({ reentered: 3, pinned: 2, delivered: 1 });
     expect(program.stack.violations()).toEqual([]);
+  });
+
+  it('is repeated once in the published branch, whatever the host does', () => {
+    const program = built(kvmOversub);
+    program.stack.evict(program.at(DATA));
+    program.stack.instance(program.sections[0]).records.addPins(SECS.page, 1);
+    const etrack = () => exit(program, TRACKING_RESOURCE, Leaf.ETRACK);
+    expect([etrack(), etrack()]).toEqual([CONFLICT_REENTER, LeafFault.GP]);
   });
 
   it('about a cycle of the host throws the virtual CPUs out, and the guest sees its own ETRACK succeed', () => {

@@ -1,4 +1,4 @@
-import type { LeafResult } from '@epckit/interface';
+import type { LeafResult, Routine } from '@epckit/interface';
 import { Errno, LeafFault, NONE, SgxCode } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
 import { Eviction } from '../../src/index.js';
@@ -98,6 +98,25 @@ describe('version array pages that can be evicted', () => {
     expect(figures(host).evictions).toBeGreaterThan(evictions);
     expect(host.violations()).toEqual([]);
   });
+
+  it.each([Errno.EBUSY, Errno.ENOMEM, Errno.ERESTARTSYS])(
+    'go if EPC is wanting, and not for a signal: error %i',
+    (error) => {
+      const host = new VersionHost();
+      const { stack } = host;
+      for (let page = 0; page < 16; page++) host.evict(page);
+      host.hog();
+      const { evictions } = figures(host);
+      const { allocator } = stack;
+      const alloc = allocator.alloc.bind(allocator);
+      let count = 0;
+      allocator.alloc = function* (...request): Routine<number> {
+        return count++ === 0 ? -error : yield* alloc(...request);
+      };
+      host.touch(3);
+      expect(figures(host).evictions > evictions).toBe(error !== Errno.ERESTARTSYS);
+    },
+  );
 
   it('are taken from after pages were dropped whose versions they have', () => {
     const host = new VersionHost();
@@ -284,6 +303,18 @@ describe('what happens to a VM whose version array pages are out of the EPC', ()
     const { stack } = host;
     stack.end();
     expect([stack.pools.free, stack.violations(), stack.driver.instances()]).toEqual([64, [], []]);
+  });
+
+  it('there are none after its end, while the file is still open', () => {
+    const host = new VersionHost();
+    host.evictAll();
+    expect(figures(host).evicted).toBeGreaterThan(0);
+    host.unhog();
+    const { stack, vepc } = host;
+    stack.run(stack.oversub.enabler.disable(stack.thread(), vepc));
+    expect(figures(host)).toMatchObject({ resident: 0, evicted: 0 });
+    stack.close(vepc);
+    expect([stack.pools.free, stack.violations()]).toEqual([64, []]);
   });
 
   it('its end may come at every point of an eviction that makes room first (S-15)', () => {

@@ -184,6 +184,33 @@ describe('a leaf of a load that fails', () => {
   }
 });
 
+describe('a count that cannot be taken back after a write that failed', () => {
+  it.each([
+    [1, 0],
+    [15, 0],
+    [20, 1],
+  ])('%i conflicts: the SECS owes %i', (conflicts, owed) => {
+    const failing = new Failing();
+    const { stack } = failing.program;
+    const { vepc, page } = failing.program.at(SECS);
+    const { records } = stack.instance(vepc);
+    failing.plan('ewb', LeafFault.GP);
+    failing.plan('edecvirtchild', ...often(EPC_PAGE_CONFLICT, conflicts));
+    expect([failing.evict(DATA), failing.state(DATA), failing.isDead]).toEqual([
+      Eviction.BUSY,
+      ZAPPED,
+      false,
+    ]);
+    expect([records.owed(page), failing.left('edecvirtchild')]).toEqual([owed, 0]);
+    expect(stack.violations()).toEqual([]);
+    expect(failing.evict(DATA)).toBe(Eviction.EVICTED);
+    expect(records.owed(page)).toBe(0);
+    expect(stack.violations()).toEqual([]);
+    expect(failing.program.step(readData)).toBe('read 0: 2 3 false 102');
+    expect(stack.violations()).toEqual([]);
+  });
+});
+
 describe('memory that is wanting', () => {
   it('for a backing page leaves the page where it is', () => {
     let isFull = false;

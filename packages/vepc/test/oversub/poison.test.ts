@@ -1,10 +1,13 @@
-import type { PageIndex } from '@epckit/interface';
-import { Blocked, Prepared, Written } from '@epckit/interface';
+import type { PageIndex, Routine } from '@epckit/interface';
+import { Blocked, Errno, Prepared, SgxCode, Written } from '@epckit/interface';
+import { createMemoryFailure } from '@epckit/numa';
 import { describe, expect, it } from 'vitest';
 import type { OversubRecipes } from '../../src/index.js';
 import { Eviction, GuestState, kvmOversub } from '../../src/index.js';
+import { GuestFaults } from '../../src/recipes.js';
 import type { Cell, Step } from './program.js';
 import { building, Program } from './program.js';
+import { everyWindow } from './windows.js';
 
 const SECS: Cell = { section: 0, page: 0 };
 const THREAD: Cell = { section: 0, page: 1 };
@@ -93,6 +96,59 @@ describe('a memory error between the unmapping of a page and its write', () => {
     expect(program.step(readData)).toBe('read 0: 2 3 false 102');
     expect(stack.violations()).toEqual([]);
     expectEnd(program, bad);
+  });
+
+  it('nobody is told to come again for it', () => {
+    const program = built();
+    evictBad(program, DATA);
+    const { vepc, page } = program.at(DATA);
+    expect(program.stack.instance(vepc).records.isLeft(page)).toBe(false);
+  });
+
+  it.each(['a batch', 'an eviction'])('a reboot gives another page, though %s has it', (what) => {
+    const results: number[] = [];
+    class Counting extends GuestFaults {
+      protected override *lost(...subject: Parameters<GuestFaults['lost']>): Routine<number> {
+        const result = yield* super.lost(...subject);
+        results.push(result);
+        return result;
+      }
+    }
+    const seen = new Set<string>();
+    everyWindow(
+      () => {
+        const program = new Program({ checking: true, recipes: { faults: (parts) => new Counting(parts) } });
+        for (const it of building) program.step(it);
+        const { stack, sections } = program;
+        const bad = epc(program, DATA);
+        // Else the batch would find all pages young.
+        for (const vepc of sections) {
+          for (let page = 0; page < vepc.pageCount; page++)
+            stack.mm.table(vepc.id)?.testAndClearYoung(stack.thread(), page);
+        }
+        const { frames, pools } = stack;
+        const failure = createMemoryFailure({ frames, pools, reclaimLists: () => null });
+        const reboot = function* (): Routine<void> {
+          yield* failure.report(stack.thread(), bad);
+          yield* stack.driver.removeAll.run(stack.thread(), sections[1]);
+          seen.add(`${yield* program.run(stack.thread(), { do: 'eblock', at: DATA })}`);
+        };
+        const thread = stack.thread(-1);
+        const isBatch = what === 'a batch';
+        const routine: Routine<unknown> = isBatch
+          ? stack.reclaimer.batch(thread)
+          : stack.oversub.evict(thread, program.at(DATA));
+        return {
+          stack,
+          first: { thread, routine },
+          second: { thread: stack.thread(), routine: reboot() },
+        };
+      },
+      ({ stack }) => expect(stack.violations()).toEqual([]),
+    );
+    expect([...seen]).toEqual([`${SgxCode.PG_INVLD}`]);
+    // The guest waits for the batch; who evicts the page alone lets go of it before.
+    expect(new Set(results)).toEqual(new Set(what === 'a batch' ? [-Errno.EAGAIN, 0] : []));
   });
 
   it('the killer gives it back', () => {

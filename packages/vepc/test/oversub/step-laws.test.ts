@@ -1,9 +1,9 @@
 import type { Routine, Thread } from '@epckit/interface';
 import { ConflictExit, Leaf, NONE } from '@epckit/interface';
 import { describe, expect, it } from 'vitest';
-import type { OversubRecipes, Vepc } from '../../src/index.js';
+import type { HostMarkId, OversubRecipes, Vepc } from '../../src/index.js';
 import { checkOversub, Eviction } from '../../src/index.js';
-import type { GuestPage } from '../../src/recipes.js';
+import type { GuestPage, SecsPlace } from '../../src/recipes.js';
 import { ConflictExits, GuestWriter, OversubRemoveAll } from '../../src/recipes.js';
 import { mutants } from './mutants.js';
 import type { Cell } from './program.js';
@@ -39,11 +39,18 @@ class Lenient extends ConflictExits {
   }
 }
 
-/** Two exits of the guest about its SECS. */
-function* exits(program: Program): Routine<void> {
+/** A mark stays, whether the host goes on with the SECS or not. */
+class Renewing extends ConflictExits {
+  protected override renew({ instance, page }: SecsPlace, mark: HostMarkId): void {
+    instance.marks.renew(page, mark);
+  }
+}
+
+/** Exits of the guest about its SECS. */
+function* exits(program: Program, count = 2): Routine<void> {
   const { stack } = program;
   const operand = program.at(SECS);
-  for (let i = 0; i < 2; i++) {
+  for (let i = 0; i < count; i++) {
     const conflict = { exit: ConflictExit.EPC_PAGE_EXCEPTION, leaf: Leaf.EREMOVE, operand, context: 0 };
     yield* stack.oversub.conflicts.handle(stack.thread(), stack.vm, conflict);
   }
@@ -86,6 +93,12 @@ const broken: readonly Broken[] = [
     what: 'an excuse without a mark',
     recipes: { conflicts: (parts) => new Lenient(parts) },
     second: exits,
+  },
+  {
+    law: 'OS-4',
+    what: 'a mark that is renewed without a pin',
+    recipes: { conflicts: (parts) => new Renewing(parts) },
+    second: (program) => exits(program, 9),
   },
   {
     law: 'OS-5',

@@ -30,13 +30,13 @@ export interface GuestEnclaveReport {
 export interface VersionArrayReport {
   /** In the EPC of the host when the run ended. */
   readonly resident: number;
-  /** Most in the EPC of the host at once, from the start of the virtual machine; a sum over its instances. */
+  /** Most in the EPC of the host at once, from the start of the virtual machine; a sum over the instances that it has at a time. */
   readonly peak: number;
   /** Out of the EPC when the run ended. */
   readonly evicted: number;
-  /** How often one has left the EPC. */
+  /** How often one has left the EPC, those of instances before a migration included. */
   readonly evictions: number;
-  /** How often one has come back. */
+  /** How often one has come back, those of instances before a migration included. */
   readonly loads: number;
 }
 
@@ -68,6 +68,8 @@ export interface VmReport {
   readonly versionArrays: VersionArrayReport;
   /** How often it was migrated; the EPC of the guest was lost each time. */
   readonly migrations: number;
+  /** How often there was no memory for the instances that a migration needs, and it went on where it was. */
+  readonly failedMigrations: number;
   /** Page faults that the guest's kernel has handled, retries included. */
   readonly guestFaults: number;
   /** Pages that the guest's own kernel has evicted. */

@@ -29,6 +29,7 @@ function vmReport(run: VmRun, counters: GuestCounters, hertz: number): VmReport 
     hostReloads: counts.hostReloads,
     versionArrays: run.versionArrays(),
     migrations: run.migrations,
+    failedMigrations: run.failedMigrations,
     guestFaults: probe.total.faults,
     guestEvictions: probe.total.evictions,
     guestLoads: counts.guestLoads,

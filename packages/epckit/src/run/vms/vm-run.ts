@@ -3,6 +3,7 @@ import { GuestProgramFailure } from '@epckit/guest';
 import type { Routine } from '@epckit/interface';
 import { Cost, errnoNames, Mode, op } from '@epckit/interface';
 import type { MachineThread } from '@epckit/machine';
+import type { OversubInstance } from '@epckit/vepc';
 import type { Epc } from '../../create-epc.js';
 import type { Preset } from '../../presets.js';
 import { presets } from '../../presets.js';
@@ -35,6 +36,10 @@ export class VmRun {
   ended = 0;
   /** Migrations so far. */
   migrations = 0;
+  /** Migrations so far that there was no memory for: the guest has stayed where it was. */
+  failedMigrations = 0;
+  /** Version array pages of instances before the last migration. */
+  readonly #versionsBefore = { peak: 0, evictions: 0, loads: 0 };
   readonly #counters: GuestCounters;
   readonly #failures: GuestFailures;
 
@@ -84,14 +89,28 @@ export class VmRun {
     };
   }
 
-  /** Version array pages that the host has for its instances. */
+  /** Version array pages that the host has, and had, for its instances. */
   versionArrays(): VersionArrayReport {
-    const sum = { resident: 0, peak: 0, evicted: 0, evictions: 0, loads: 0 };
+    const { peak, evictions, loads } = this.#versionsBefore;
+    const counts = this.#versionsOf(this.#oversubInstances());
+    return {
+      ...counts,
+      peak: Math.max(peak, counts.peak),
+      evictions: evictions + counts.evictions,
+      loads: loads + counts.loads,
+    };
+  }
+
+  /** What the host knows of its instances to reclaim from them. */
+  #oversubInstances(): OversubInstance[] {
     const oversub = this.#epc.vepc?.oversub ?? null;
-    for (const { id } of this.vm.instances) {
-      const instance = oversub?.instance(id);
-      if (oversub === null || instance === undefined) continue;
-      const counts = oversub.versions.counts(instance);
+    return this.vm.instances.flatMap(({ id }) => oversub?.instance(id) ?? []);
+  }
+
+  #versionsOf(instances: readonly OversubInstance[]): VersionArrayReport {
+    const sum = { resident: 0, peak: 0, evicted: 0, evictions: 0, loads: 0 };
+    for (const instance of instances) {
+      const counts = this.#epc.vepc?.oversub?.versions.counts(instance) ?? sum;
       for (const key of ['resident', 'peak', 'evicted', 'evictions', 'loads'] as const)
         sum[key] += counts[key];
     }
@@ -146,6 +165,7 @@ export class VmRun {
     if (migrateCycles.length === 0) return;
     const { machine } = this.#epc;
     const thread = machine.createThread({ name: `${this.vm.name} migration`, cpu: machine.cpuCount - 1 });
+    this.#epc.vms.enter(thread, this.vm);
     thread.startAt(began);
     machine.start(
       thread,
@@ -164,10 +184,21 @@ export class VmRun {
       thread.waitUntil(time, Cost.EVENT_WAIT);
       if (thread.clock > thread.limit) yield waiting;
       if (this.vm.state !== 'running') return;
-      if ((yield* this.vm.migrate(thread)) !== 0) continue;
-      this.migrations++;
-      this.#counters.follow(this.vm);
+      const before = this.#oversubInstances();
+      if ((yield* this.vm.migrate(thread)) === 0) this.#migrated(before);
+      else if (this.vm.state === 'running') this.failedMigrations++;
     }
+  }
+
+  /** It has other instances than `before`. */
+  #migrated(before: readonly OversubInstance[]): void {
+    this.migrations++;
+    this.#counters.follow(this.vm);
+    const { peak, evictions, loads } = this.#versionsOf(before);
+    const sum = this.#versionsBefore;
+    sum.peak = Math.max(sum.peak, peak);
+    sum.evictions += evictions;
+    sum.loads += loads;
   }
 
   /** What a virtual CPU does, one thing after the other. */

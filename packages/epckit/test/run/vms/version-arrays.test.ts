@@ -1,6 +1,6 @@
 import { generateCyclicScan } from '@epckit/trace';
 import { describe, expect, it } from 'vitest';
-import type { RunReport, VmReport } from '../../../src/index.js';
+import type { RunReport, Scenario, VmReport } from '../../../src/index.js';
 import { runScenario } from '../../../src/index.js';
 import { guestEnclave, machineOf, smallVm, violationsOf, vmScenario } from './vm-scenario.js';
 
@@ -16,14 +16,18 @@ function wideVm(migrateCycles: readonly number[]) {
 }
 
 /** Runs it; at the end no invariant of host and guest is broken. */
-function checkedRun(migrateCycles: readonly number[], isStrict: boolean): RunReport {
+function checkedRun(
+  migrateCycles: readonly number[],
+  isStrict: boolean,
+  changes: Partial<Scenario> = {},
+): RunReport {
   const reclaim = { batchPages: 16, lowPages: 8, highPages: 16, policy: 'second-chance' } as const;
   const host = { ...machineOf(3, 100), reclaim, hostVersionArrays: 'evictable' } as const;
   let broken: readonly string[] = ['not looked at'];
   const onFinished = (...[epc]: Parameters<typeof violationsOf>) => {
     broken = violationsOf(epc);
   };
-  const scenario = vmScenario([wideVm(migrateCycles)], host);
+  const scenario = vmScenario([wideVm(migrateCycles)], { ...host, ...changes });
   const report = runScenario(scenario, traces, { onFinished, timed: { isStrict } });
   expect(broken).toEqual([]);
   return report;
@@ -44,4 +48,18 @@ describe.each([
     expect(Math.min(evictions, loads)).toBeGreaterThan(20);
     expect(JSON.stringify(checkedRun(migrateCycles, true))).toBe(JSON.stringify(report));
   });
+});
+
+it('counts of version array pages go on after a migration', () => {
+  const countsUntil = (horizonCycles: number) => {
+    const [vm] = checkedRun([60_000_000], false, { horizonCycles }).vms as [VmReport];
+    return vm;
+  };
+  const before = countsUntil(59_900_000);
+  const after = countsUntil(61_000_000);
+  expect(before.versionArrays.evictions).toBeGreaterThan(5);
+  expect(after.migrations).toBe(1);
+  for (const count of ['peak', 'evictions', 'loads'] as const) {
+    expect(after.versionArrays[count]).toBeGreaterThanOrEqual(before.versionArrays[count]);
+  }
 });

@@ -242,6 +242,17 @@ it('counts of a guest go on after it was migrated: its instances are others then
   }
 });
 
+it('all that a guest has after a migration is charged to the cgroup of its VMM', () => {
+  const vm = smallVm('only', 0, 2048, { cgroup: '/guests', kernel: 'epckit', migrateCycles: [4_000_000] });
+  const cgroups = { groups: [{ path: '/guests', maxBytes: 4096 * 4096 }] };
+  const report = checkedRun(vmScenario([vm], { ...machineOf(2, 400), cgroups }));
+  expect([vmOf(report).migrations, vmOf(report).versionArrays.resident]).toEqual([1, 4]);
+  const [root, guests] = ['/', '/guests'].map((name) => {
+    return report.cgroups?.groups.find(({ path }) => path === name);
+  });
+  expect(guests?.usage).toEqual(root?.usage);
+});
+
 it('a guest that overcommits its EPC survives migrations with the repaired kernel', () => {
   const enclaves = [0, 1].map((vcpu) => guestEnclave(`app ${vcpu}`, 'uniform', { vcpus: [vcpu], runs: 800 }));
   const migrateCycles = [3, 9, 14, 22].map((millions) => millions * 1_000_000);
